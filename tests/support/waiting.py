@@ -1,0 +1,40 @@
+"""Waiting for a condition instead of sleeping for a time."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def eventually(
+    condition: Callable[[], T | Awaitable[T]], *, within: float = 10.0, every: float = 0.02, what: str = ""
+) -> T:
+    """Return the first truthy result of ``condition``; fail with its last result after ``within`` seconds."""
+    deadline = time.monotonic() + within
+    while True:
+        result = condition()
+        value: T = await result if inspect.isawaitable(result) else result
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within} s: {what or condition} (last: {value!r})")
+        await asyncio.sleep(every)
+
+
+def eventually_now(
+    condition: Callable[[], T], *, within: float = 10.0, every: float = 0.02, what: str = ""
+) -> T:
+    """Do as ``eventually`` does, for tests without an event loop."""
+    deadline = time.monotonic() + within
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within} s: {what or condition} (last: {value!r})")
+        time.sleep(every)
