@@ -1,0 +1,182 @@
+"""The tables of the local index, as SQLAlchemy Core knows them. Definitions only; no queries, no connections.
+
+Types are kept to what SQLite and PostgreSQL both have. Times named ``*_at`` are seconds since the epoch; ``*_ns`` are
+the remote clock's nanoseconds. JSON documents are text, written by ``orjson``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""Single values about this data directory, such as the boot id of the machine that last wrote to it."""
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("host_key", Text, nullable=False, unique=True),  # SHA256 fingerprint: what identifies a server
+    Column("label", Text, nullable=False, unique=True),  # what users see and run keys begin with
+    Column("directory", Text, nullable=False, unique=True),  # name below mirror/ and cache/
+    Column("first_seen_at", Float, nullable=False),
+    Column("last_seen_at", Float, nullable=False),
+)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("id", Text, primary_key=True),  # user@host:port
+    Column("server_id", Integer, ForeignKey("servers.id"), nullable=False),
+    Column("host", Text, nullable=False),  # as typed: may be an alias of ~/.ssh/config
+    Column("port", Integer),
+    Column("username", Text),
+    Column("private_key_path", Text),
+    Column("use_agent", Boolean, nullable=False),
+    Column("resumable", Boolean, nullable=False),  # False: needs a secret we do not keep
+    Column("is_open", Boolean, nullable=False),  # the user has not disconnected
+    Column("connected_at", Float, nullable=False),
+)
+"""How to reach servers again after a restart. Never a secret."""
+
+syncs = Table(
+    "syncs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("server_id", Integer, ForeignKey("servers.id"), nullable=False),
+    Column("connection_id", Text, nullable=False),
+    Column("mode", Text, nullable=False),  # smart | mirror
+    Column("remote_root", Text, nullable=False),
+    Column("local_dir", Text, nullable=False),  # relative to the data directory
+    Column("options", Text, nullable=False),  # JSON
+    Column("is_active", Boolean, nullable=False),
+    Column("root_device", BigInteger),
+    Column("root_inode", BigInteger),
+    Column("created_at", Float, nullable=False),
+    Column("last_sync_at", Float),
+    UniqueConstraint("server_id", "remote_root", "mode"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("sync_id", Integer, ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    # the version last listed on the server
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("ctime_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("device", BigInteger, nullable=False),
+    Column("links", Integer, nullable=False),
+    # the version whose bytes the local copy holds; null: nothing is held
+    Column("held_size", BigInteger),
+    Column("held_mtime_ns", BigInteger),
+    Column("held_ctime_ns", BigInteger),
+    Column("held_inode", BigInteger),
+    Column("held_device", BigInteger),
+    Column("content_hash", LargeBinary),  # xxh3-128 of the held bytes
+    Column("generation", Integer, nullable=False),
+    Column("is_racy", Boolean, nullable=False),  # read too soon after its mtime to be trusted for ever
+    Column("landed_at", Float),
+    Column("gone_at", Float),
+    sqlite_with_rowid=False,
+)
+
+partials = Table(
+    "partials",
+    metadata,
+    Column("sync_id", Integer, ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("staged", Text, nullable=False),  # name in the staging directory
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("ctime_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("device", BigInteger, nullable=False),
+)
+"""Big files that are under way: the staged bytes belong to exactly this version, or are thrown away."""
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sync_id", Integer, ForeignKey("syncs.id", ondelete="CASCADE"), nullable=False),
+    Column("server_id", Integer, ForeignKey("servers.id"), nullable=False),
+    Column("key", Text, nullable=False),  # <server label>/<run id>, with a suffix where that is taken
+    Column("run_id", Text, nullable=False),
+    Column("path", Text, nullable=False),  # relative to the sync's root
+    Column("remote_dir", Text, nullable=False),  # absolute: the same directory seen by two syncs is one run
+    Column("format", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", Float),
+    Column("status", Text, nullable=False),  # what the tool wrote
+    Column("started_at", Float),
+    Column("ended_at", Float),
+    Column("exit_reason", Text),
+    Column("pid", BigInteger),
+    Column("hostname", Text, nullable=False),
+    Column("liveness", Text),  # alive | gone | unknown; null: not asked yet
+    Column("liveness_evidence", Text),
+    Column("liveness_checked_at", Float),
+    Column("best_metric_value", Float),
+    Column("best_metric_name", Text),
+    Column("artifacts_created", Integer, nullable=False),
+    Column("artifacts_used", Integer, nullable=False),
+    Column("deleted_at", Float),  # soft-deleted on the server
+    Column("gone_at", Float),  # its directory is gone from the server
+    Column("summary", Text, nullable=False),
+    Column("meta", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("assets", Text, nullable=False),
+    UniqueConstraint("sync_id", "path"),
+    Index("ix_runs_run_id", "run_id"),
+    Index("ix_runs_key", "key"),
+    Index("ix_runs_created_at", "created_at"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("sync_id", Integer, ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", Text, primary_key=True),  # of the version's directory, or of what it is derived from
+    Column("server_id", Integer, ForeignKey("servers.id"), nullable=False),
+    Column("remote_dir", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Float),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("num_files", Integer, nullable=False),
+    Column("created_by_run", Text),
+    Column("aliases", Text, nullable=False),  # JSON list
+    Column("gone_at", Float),
+)
