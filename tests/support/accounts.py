@@ -1,4 +1,4 @@
-"""Temporary system users for tests that need a password or another login shell. Never touches a user it did not make."""
+"""Temporary system users for tests that need a password or another login shell. Never touches other users."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def run_until_unlocked(command: list[str], text: str = "") -> None:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         if done.returncode == 0:
             return True
-        # userdel -f reports what it could not tidy up (a mail spool, a live process) after having removed the user.
+        # userdel -f reports what it could not tidy up (a live process) after having removed the user.
         if command[0] == "userdel" and not is_known(command[-1]):
             return True
         assert "lock" in done.stderr, f"{command[0]} failed: {done.stderr.strip()}"

@@ -38,8 +38,9 @@ def free_port() -> int:
 class Proxy:
     """A TCP relay to ``127.0.0.1:target_port`` whose links can be delayed, frozen and cut.
 
-    ``delay`` is seconds one way and may be changed at any time; bytes are delayed, not throttled: as many as the
-    sender gives are under way at once. ``bytes_up`` counts what clients sent, ``bytes_down`` what they got.
+    ``delay`` is seconds one way and may be changed at any time; bytes are delayed, not throttled: as many as
+    the sender gives are under way at once. ``bytes_up`` counts what clients sent, ``bytes_down`` what they
+    got.
     ``is_accepting = False`` makes new connections end at once.
     """
 
@@ -135,6 +136,8 @@ class _Side(asyncio.Protocol):
         self.is_client = is_client
         self.peer: _Side | None = None
         self._transport: asyncio.Transport | None = None
+        self._has_read_all = False
+        self._has_written_all = False
         self._queue: deque[tuple[float, bytes | None]] = deque()  # None: the stream ends here
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -155,6 +158,9 @@ class _Side(asyncio.Protocol):
             self.peer.push(data)
 
     def eof_received(self) -> bool:
+        self._has_read_all = True
+        if self._has_written_all and self._transport is not None:
+            self._transport.close()
         if self.peer is not None:
             self.peer.push(None)
         return True
@@ -212,7 +218,9 @@ class _Side(asyncio.Protocol):
             return
         if data is not None:
             self._transport.write(data)
-        elif self.peer is not None and self.peer._transport is None:
+            return
+        self._has_written_all = True
+        if self._has_read_all or (self.peer is not None and self.peer._transport is None):
             self._transport.close()
-        elif self._transport.can_write_eof():
+        else:
             self._transport.write_eof()

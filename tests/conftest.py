@@ -1,0 +1,50 @@
+"""Fixtures every test may use: a real sshd, factories for more of them, accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.accounts import Account
+from tests.support.sshd import Sshd
+
+MakeSshd = Callable[..., Sshd]
+"""Takes the options of ``tests.support.sshd.SshdOptions``."""
+
+MakeAccount = Callable[..., Account]
+"""Takes the arguments of ``tests.support.accounts.Account``."""
+
+
+@pytest.fixture
+def sshd() -> Iterator[Sshd]:
+    """Debian's sshd for the current user, who logs in with a key."""
+    with Sshd() as server:
+        yield server
+
+
+@pytest.fixture
+def make_sshd() -> Iterator[MakeSshd]:
+    """A factory of servers with options; they end with the test."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Sshd(**options))
+
+
+@pytest.fixture
+def make_account() -> Iterator[MakeAccount]:
+    """A factory of temporary system users; they are removed after the test."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Account(**options))
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home directory for the program under test: no real keys, config or SSH agent are ever seen."""
+    path = tmp_path / "home"
+    path.mkdir()
+    monkeypatch.setenv("HOME", str(path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    monkeypatch.delenv("RUNFERRY_DATA_DIR", raising=False)
+    return path
