@@ -1,0 +1,37 @@
+# Every target calls a script of the same name; CI calls the same ones.
+.PHONY: help setup demo test check lint bench build clean
+
+help:
+	@echo "make demo    see Runferry at work: a simulated server, a live training, a mirror of it"
+	@echo "make test    install what the tests need and run them all"
+	@echo "make setup   make .venv with .venv/bin/runferry in it"
+	@echo "make check   ruff, mypy and the import contracts (what CI runs before the tests)"
+	@echo "make lint    ruff alone"
+	@echo "make bench   the benchmarks (docs/benchmarks.md)"
+	@echo "make build   wheel and source distribution in dist/"
+	@echo "make clean   remove caches and build results (.venv stays)"
+
+setup:
+	@scripts/setup
+
+demo:
+	@scripts/setup
+	@exec .venv/bin/runferry demo
+
+test:
+	@scripts/test
+
+check:
+	@scripts/check
+
+lint:
+	@scripts/lint
+
+bench:
+	@scripts/bench
+
+build:
+	@scripts/build
+
+clean:
+	@scripts/clean
