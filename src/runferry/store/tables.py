@@ -1,7 +1,7 @@
 """The tables of the local index, as SQLAlchemy Core knows them. Definitions only; no queries, no connections.
 
-Types are kept to what SQLite and PostgreSQL both have. Times named ``*_at`` are seconds since the epoch; ``*_ns`` are
-the remote clock's nanoseconds. JSON documents are text, written by ``orjson``.
+Types are kept to what SQLite and PostgreSQL both have. Times named ``*_at`` are seconds since the epoch;
+``*_ns`` are the remote clock's nanoseconds. JSON documents are text, written by ``orjson``.
 """
 
 from __future__ import annotations
@@ -160,7 +160,24 @@ runs = Table(
     UniqueConstraint("sync_id", "path"),
     Index("ix_runs_run_id", "run_id"),
     Index("ix_runs_key", "key"),
-    Index("ix_runs_created_at", "created_at"),
+    Index("ix_runs_server_id_remote_dir", "server_id", "remote_dir"),
+    # all that lists are filtered and sorted by: counting and paging never touch the wide rows
+    Index(
+        "ix_runs_page",
+        "created_at",
+        "server_id",
+        "sync_id",
+        "key",
+        "project",
+        "name",
+        "status",
+        "liveness",
+        "started_at",
+        "ended_at",
+        "best_metric_value",
+        "deleted_at",
+        "gone_at",
+    ),
 )
 
 artifacts = Table(

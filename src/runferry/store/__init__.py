@@ -1,0 +1,1 @@
+"""The local index (SQLite) and the local files. Knows nothing of networks, formats or the API."""
