@@ -1,0 +1,219 @@
+"""Runicorn's files, versions 0.4 to 0.7: which directories are runs, and what their documents say.
+
+Follows the layouts described in ``docs/formats.md``. Sees listings and bytes only; opens nothing, never
+raises. Series, logs and media are not read here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+from runferry.formats.base import METADATA_LIMIT, Has
+from runferry.formats.document import (
+    Document,
+    count_of,
+    number_of,
+    objects_of,
+    read_document,
+    text_of,
+    time_of,
+)
+from runferry.formats.runicorn_artifacts import (
+    artifacts_touched,
+    is_version_dir,
+    is_version_list,
+    read_archived_assets,
+    read_version_metadata,
+    read_versions,
+)
+from runferry.model import ArtifactVersion, Run
+
+__all__ = [
+    "DOCUMENTS",
+    "FORMAT",
+    "artifacts_touched",
+    "find_runs",
+    "find_unreadable",
+    "is_metadata",
+    "is_run_dir",
+    "read_archived",
+    "read_run",
+    "read_version_metadata",
+    "read_versions",
+    "runs_touched",
+]
+
+FORMAT = "runicorn"
+
+META, STATUS, SUMMARY = "meta.json", "status.json", "summary.json"
+ENVIRONMENT, ASSETS, DELETED = "environment.json", "assets.json", ".deleted"
+CREATED, USED = "artifacts_created.json", "artifacts_used.json"
+EVENTS = "events.jsonl"
+DOCUMENTS = frozenset({META, STATUS, SUMMARY, ENVIRONMENT, ASSETS, DELETED, CREATED, USED})
+
+DEFAULT = "default"
+"""What Runicorn itself calls a project or a run that was given no name."""
+
+_RECYCLE = ".recycle"
+_MARKS = tuple(f"/{name}" for name in (META, STATUS, EVENTS))
+_LARGEST_PID = 2**31 - 1
+# what users store inside an artifact may look like a run and is none
+_CONTENT = re.compile(
+    r"(?:^|/)(?:artifacts/[^/]+/[^/]+/v\d+/files|archive/(?:blobs|manifests|outputs))(?:/|$)"
+)
+_RUN_ID = re.compile(r"\d{8}_\d{6}_[0-9a-f]{6}")
+
+
+def find_runs(paths: Iterable[str]) -> set[str]:
+    """Return the directories that hold a meta.json and a status.json or an events.jsonl."""
+    with_meta, with_mark = set(), set()
+    for path in paths:
+        if path.endswith(_MARKS) or "/" not in path:
+            directory, _, name = path.rpartition("/")
+            if name == META:
+                with_meta.add(directory)
+            elif name in (STATUS, EVENTS):
+                with_mark.add(directory)
+    return {path for path in with_meta & with_mark if not _CONTENT.search(path)}
+
+
+def is_run_dir(path: str, has: Has) -> bool:
+    """Say of one directory what ``find_runs`` says of a whole listing."""
+    start = f"{path}/" if path else ""
+    has_mark = has(start + META) and (has(start + STATUS) or has(start + EVENTS))
+    return has_mark and not _CONTENT.search(path)
+
+
+def runs_touched(changed: Iterable[str], is_run_dir: Callable[[str], bool]) -> set[str]:
+    """Return the run directories that hold a changed document.
+
+    A changed events.jsonl counts too: together with a meta.json it makes a directory a run.
+    """
+    directories = set()
+    for path in changed:
+        directory, _, name = path.rpartition("/")
+        if name in DOCUMENTS or name == EVENTS:
+            directories.add(directory)
+    return {directory for directory in directories if is_run_dir(directory)}
+
+
+def is_metadata(path: str, size: int, is_run_dir: Callable[[str], bool] | None = None) -> bool:
+    """Say whether smart mode takes the file eagerly: up to 1 MiB, and a document of a run or of an artifact.
+
+    Without ``is_run_dir`` a run directory is guessed by its place and name.
+    """
+    directory, _, name = path.rpartition("/")
+    if size > METADATA_LIMIT or not (name == DELETED or name.endswith((".json", ".yaml", ".yml"))):
+        return False
+    if is_version_list(path) or is_version_dir(directory):
+        return True
+    return (is_run_dir or _looks_like_run)(directory)
+
+
+def _looks_like_run(path: str) -> bool:
+    parent, _, name = path.rpartition("/")
+    is_placed = parent == "runs" or parent.endswith(("/runs", _RECYCLE))
+    return (is_placed or _RUN_ID.fullmatch(name) is not None) and not _CONTENT.search(path)
+
+
+def find_unreadable(documents: Mapping[str, bytes]) -> frozenset[str]:
+    """Name the documents that hold no JSON object; an unreadable ``.deleted`` still says that it is there."""
+    return frozenset(
+        name for name, data in documents.items() if name != DELETED and read_document(data) is None
+    )
+
+
+def read_run(path: str, documents: Mapping[str, bytes]) -> Run:
+    """Read one run from its documents, by name; what is missing or unusable leaves the defaults.
+
+    Where meta.json does not say, id, project and name come from ``path``.
+    """
+    read = {name: read_document(data) or {} for name, data in documents.items()}
+    meta, status, summary = (read.get(name, {}) for name in (META, STATUS, SUMMARY))
+    created, used = (objects_of(read.get(name, {}), "artifacts") for name in (CREATED, USED))
+    assets = read.get(ASSETS, {})
+    project, name = _read_place(path, meta)
+    started_at, ended_at = time_of(status, "started_at"), time_of(status, "ended_at")
+    created_at = time_of(meta, "created_at")
+    return Run(
+        id=_read_id(path, meta),
+        path=path,
+        format=FORMAT,
+        project=project,
+        name=name,
+        created_at=started_at if created_at is None else created_at,
+        status=text_of(status, "status") or "",
+        started_at=started_at,
+        ended_at=ended_at,
+        exit_reason=text_of(status, "exit_reason", longest=10_000),
+        pid=count_of(meta, "pid", largest=_LARGEST_PID) or None,
+        hostname=text_of(meta, "hostname") or "",
+        best_metric_value=number_of(summary, "best_metric_value"),
+        best_metric_name=text_of(summary, "best_metric_name"),
+        artifacts_created=len(created) + len(objects_of(assets, "outputs")),
+        artifacts_used=len(used)
+        + len(objects_of(assets, "datasets"))
+        + len(objects_of(assets, "pretrained")),
+        deleted_at=_read_deletion(path, read, (ended_at, started_at, created_at)),
+        summary=summary,
+        meta=meta,
+        environment=read.get(ENVIRONMENT, {}),
+        assets=_join_assets(assets, created, used),
+    )
+
+
+def read_archived(path: str, documents: Mapping[str, bytes]) -> list[ArtifactVersion]:
+    """Read what a 0.7 run lists in assets.json and has archived below the same root."""
+    meta = read_document(documents.get(META, b"")) or {}
+    assets = read_document(documents.get(ASSETS, b"")) or {}
+    place = "/".join(_read_segments(meta) or ())
+    return read_archived_assets(path, assets, run_id=_read_id(path, meta), place=place)
+
+
+def _read_id(path: str, meta: Document) -> str:
+    written = text_of(meta, "id", longest=200)
+    if written is None or "/" in written or "\ufffd" in written or written in (".", ".."):
+        return path.rpartition("/")[2] or "run"
+    return written
+
+
+def _read_place(path: str, meta: Document) -> tuple[str, str]:
+    """Return project and name: as 0.4 wrote them, else 0.7's path, else where the directory lies."""
+    segments = _read_segments(meta)
+    project, name = _place_of(path) if segments is None else _split_place(segments, text_of(meta, "alias"))
+    return text_of(meta, "project") or project, text_of(meta, "name") or name
+
+
+def _read_segments(meta: Document) -> list[str] | None:
+    """Return 0.7's path as its parts, or None where the document has none."""
+    if not isinstance(meta.get("path"), str):
+        return None
+    return [part for part in (text_of(meta, "path", longest=4096) or "").split("/") if part]
+
+
+def _place_of(path: str) -> tuple[str, str]:
+    above = path.split("/")[:-1]
+    if "runs" not in above:
+        return DEFAULT, DEFAULT
+    position = above.index("runs")
+    if position == len(above) - 1 and position >= 2:  # <project>/<name>/runs/<run_id>
+        return above[position - 2], above[position - 1]
+    return _split_place([part for part in above[position + 1 :] if part != _RECYCLE], None)
+
+
+def _split_place(segments: list[str], alias: str | None) -> tuple[str, str]:
+    return (segments or [DEFAULT])[0], "/".join(segments[1:]) or alias or DEFAULT
+
+
+def _read_deletion(path: str, read: Mapping[str, Document], times: tuple[float | None, ...]) -> float | None:
+    """Return when the run was soft-deleted. 0.7 only moves it: the run's last time stands in for that."""
+    if DELETED not in read and _RECYCLE not in path.split("/")[:-1]:
+        return None
+    deleted_at = time_of(read.get(DELETED, {}), "deleted_at")
+    return next((time for time in (deleted_at, *times) if time is not None), 0.0)
+
+
+def _join_assets(assets: Document, created: list[Document], used: list[Document]) -> Document:
+    lists = {"artifacts_created": created, "artifacts_used": used}
+    return {**assets, **{name: items for name, items in lists.items() if items}}
