@@ -19,6 +19,7 @@
     ├── ConnectionFailed          500  exit 20   refused, unreachable, DNS, an SSH disagreement
     │   └── ConnectionLost        500  exit 21   a link that worked has broken
     ├── RemoteFailed              500  exit 22   the server's side answered something unusable
+    ├── LocalCopyDamaged          500  exit 24   a file of the local copy was changed or removed by someone else
     └── DiskFull                  507  exit 23
 
 Messages are one sentence a person can act on: what happened, to what, what to do next. They never hold a secret.
@@ -197,6 +198,12 @@ class RemoteFailed(RunferryError):
     """The server's side answered something unusable (a protocol violation, an agent crash)."""
 
     exit_code = 22
+
+
+class LocalCopyDamaged(RunferryError):
+    """A file of the local copy is not as Runferry left it; it is fetched again."""
+
+    exit_code = 24
 
 
 class DiskFull(RunferryError):

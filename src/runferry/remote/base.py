@@ -22,7 +22,7 @@ Every implementation passes ``tests/contracts/test_remote_contract.py``. In pros
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol
@@ -97,7 +97,7 @@ class Remote(Protocol):
         """Walk the whole tree once. A directory that cannot be read is a problem, and so are bad names."""
         ...
 
-    def follow(self, root: str, *, interval: float) -> AsyncIterator[Change]:
+    def follow(self, root: str, *, interval: float) -> AsyncGenerator[Change, None]:
         """Yield the whole tree once (``complete``), then every difference, as soon as it is noticed.
 
         ``interval`` (seconds) bounds how long a change of a recently active file may stay unnoticed where no

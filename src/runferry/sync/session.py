@@ -1,17 +1,69 @@
 """The loop that keeps one local copy in step with one remote root: notice, plan, fetch, commit.
 
-It never parses what it copies and never writes to the server.
+It never parses what it copies and never writes to the server. An epoch is the work over one link: when the link
+breaks it ends, and the next one starts from a fresh listing.
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
+from contextlib import aclosing
 
-from runferry.model import Problem
+from runferry.blocking import in_thread
+from runferry.errors import (
+    AccessDenied,
+    ConnectionLost,
+    ConnectTimeout,
+    DiskFull,
+    LocalCopyDamaged,
+    NotADirectory,
+    NotFound,
+    RemoteFailed,
+    RunferryError,
+)
+from runferry.model import Change, Entry, Problem, ProblemCode, Snapshot
 from runferry.remote.base import Remote
 from runferry.store.files import LocalTree
-from runferry.store.sync_state import SyncState
-from runferry.sync.spec import Hooks, Progress, SkipReason, SyncSpec, Wants
+from runferry.store.sync_state import FileRecord, SyncState
+from runferry.sync.backlog import Backlog
+from runferry.sync.copy import Copy
+from runferry.sync.diff import has_ancestor
+from runferry.sync.fetch import Fetcher
+from runferry.sync.journal import Journal
+from runferry.sync.plan import Step, may_grow
+from runferry.sync.revisits import Revisits
+from runferry.sync.safety import SECOND_LOOK_AFTER, Look, judge_deletions
+from runferry.sync.selection import Selection
+from runferry.sync.spec import Hooks, Mode, Progress, SessionState, SkipReason, SyncSpec, Wants
+
+SMALL_LANES, GROW_LANES, BIG_LANES = 4, 8, 3
+BATCH_FILES, BATCH_BYTES = 512, 4 * 1024 * 1024
+MIRROR_RESCAN = 600.0
+"""Seconds between the safety rescans of a mirror, whose changes are otherwise pushed (tune)."""
+
+NOTE_SYNC_EVERY = 5.0
+"""Seconds between writes of the last sync's time; it changes with every line of a live log."""
+
+TICK = 0.25
+RETRY_AFTER = 10.0
+_WAITED_OUT = (ConnectionLost, RemoteFailed, DiskFull, NotFound, AccessDenied, NotADirectory)
+
+
+class RemoteClock:
+    """Estimates the server's clock from the last time it was told."""
+
+    def __init__(self) -> None:
+        self._told_ns = 0
+        self._at_ns = 0
+
+    def set(self, clock_ns: int) -> None:
+        if clock_ns:
+            self._told_ns, self._at_ns = clock_ns, time.monotonic_ns()
+
+    def now_ns(self) -> int:
+        return self._told_ns + time.monotonic_ns() - self._at_ns if self._told_ns else 0
 
 
 class SyncSession:
@@ -27,21 +79,402 @@ class SyncSession:
         wants: Wants,
         skip_reason: SkipReason,
         hooks: Hooks,
-    ) -> None: ...
+    ) -> None:
+        self.spec = spec
+        self._remote = remote
+        self._tree = tree
+        self._state = state
+        self._hooks = hooks
+        self._listing: dict[str, Entry] = {}
+        self._backlog = Backlog()
+        self._journal = Journal(state, self._listing, hooks.on_commit)
+        self._revisits = Revisits(time.monotonic)
+        self._copy = Copy(
+            self._listing,
+            selection=Selection(spec, wants, skip_reason),
+            backlog=self._backlog,
+            journal=self._journal,
+            revisits=self._revisits,
+        )
+        self._clock = RemoteClock()
+        self._meter = _Meter()
+        self._doing = SessionState.STARTING
+        self._last_error: str | None = None
+        self._halt: str | None = None
+        self._started_at = time.time()
+        self._last_sync_at: float | None = None
+        self._sync_noted_at = 0.0
+        self._scans = 0
+        self._has_listing = False
+        self._touched: set[str] | None = None
+        self._asked = 1
+        self._answering = 1
+        self._answered = 0
+        self._scan_wanted = asyncio.Event()
+        self._settled = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
 
     @property
-    def progress(self) -> Progress: ...
+    def progress(self) -> Progress:
+        backlog, counters = self._backlog, self._copy.counters
+        is_automatic = self.spec.is_automatic and self._last_sync_at is not None
+        return Progress(
+            state=self._doing,
+            files_done=backlog.files_done,
+            files_total=backlog.files_total,
+            bytes_done=backlog.bytes_done,
+            bytes_total=backlog.bytes_total,
+            bytes_per_second=self._meter.rate(),
+            current_file=backlog.current,
+            problems=self._copy.trouble_count + (self._halt is not None),
+            copied_files=counters.copied_files,
+            copied_bytes=counters.copied_bytes,
+            appended_bytes=counters.appended_bytes,
+            scans=self._scans,
+            started_at=self._started_at,
+            last_sync_at=self._last_sync_at,
+            next_sync_at=(self._last_sync_at or 0) + self.spec.interval if is_automatic else None,
+            last_error=self._last_error,
+        )
 
     @property
-    def problems(self) -> Sequence[Problem]: ...
-
-    async def run(self) -> None:
-        """Work until stopped. Connection losses are waited out; raises NotFound or AccessDenied for a bad root."""
+    def problems(self) -> Sequence[Problem]:
+        """Return what needs attention first, then what was left out on purpose (skipped, excluded, links)."""
+        halted = [Problem("", ProblemCode.HALTED, self._halt)] if self._halt else []
+        return [*halted, *self._copy.problems]
 
     def sync_now(self) -> None:
         """Ask for a full look at the root as soon as possible."""
+        self._asked += 1
+        self._scan_wanted.set()
 
     async def wait_synced(self, timeout: float) -> Progress:
         """Return once everything wanted that was listed when this was called is local; raises ConnectTimeout."""
+        wanted = self._asked
+        try:
+            async with asyncio.timeout(timeout), self._settled:
+                await self._settled.wait_for(lambda: self._answered >= wanted)
+        except TimeoutError:
+            raise ConnectTimeout(f"{self.spec.remote_root} was not in step within {timeout:.0f} s.") from None
+        return self.progress
 
-    async def stop(self) -> None: ...
+    async def stop(self) -> None:
+        """End the session: what has landed is committed, and no task is left. Idempotent."""
+        task = self._task
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+        await self._journal.flush()
+        self._show(SessionState.STOPPED)
+
+    async def run(self) -> None:
+        """Work until stopped, waiting out lost links, full disks and roots that are missing for a while.
+
+        Raises what cannot be waited out, such as AuthenticationFailed or HostKeyChanged while reconnecting.
+        """
+        self._task = asyncio.current_task()
+        await self._prepare()
+        while True:
+            error = await self._run_epoch()
+            self._last_error = str(error)
+            if not isinstance(error, _WAITED_OUT):
+                self._show(SessionState.FAILED)
+                raise error
+            is_link = isinstance(error, ConnectionLost)
+            self._show(SessionState.RECONNECTING if is_link else SessionState.HALTED)
+            await asyncio.sleep(0.1 if is_link else RETRY_AFTER)
+
+    async def _prepare(self) -> None:
+        await in_thread(self._tree.open)
+        await self._journal.load()
+        for record in await in_thread(self._damaged):
+            self._journal.put(record)
+        partials = await in_thread(self._state.partials)
+        await in_thread(self._tree.sweep, frozenset(partial.staged for partial in partials.values()))
+
+    def _damaged(self) -> list[FileRecord]:
+        """Bring local files and records together again after whatever ended the last session."""
+        changed = []
+        for path, record in self._journal.records.items():
+            if record.held is None:
+                continue
+            size, expected = self._tree.size(path), record.held.version.size
+            if size is not None and size > expected and may_grow(path):
+                self._tree.truncate(path, expected)
+            elif size != expected:
+                changed.append(FileRecord(record.entry, None, record.gone_at))
+        return changed
+
+    async def _run_epoch(self) -> RunferryError:
+        """Work over one link until it breaks; returns what broke it."""
+        self._copy.start_over()
+        self._has_listing = False
+        errors: list[RunferryError] = []
+        try:
+            await self._work()
+        except* RunferryError as group:
+            errors = _leaves(group)
+        await self._journal.flush()
+        return next((error for error in errors if not isinstance(error, ConnectionLost)), errors[0])
+
+    async def _work(self) -> None:
+        fetcher = Fetcher(
+            self._remote,
+            self.spec.remote_root,
+            self._tree,
+            self._state,
+            remote_now_ns=self._clock.now_ns,
+            on_bytes=self._count,
+        )
+        fetcher.partials = await in_thread(self._state.partials)
+        self._show(SessionState.SCANNING)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow() if self.spec.is_automatic else self._scan_when_asked())
+            group.create_task(self._journal.run(lambda: not self._backlog.is_empty, self._check_settled))
+            group.create_task(self._tick())
+            for _ in range(SMALL_LANES):
+                group.create_task(self._fetch_small(fetcher))
+            for _ in range(GROW_LANES):
+                group.create_task(self._fetch_one(fetcher, Step.LINK, Step.GROW))
+            for _ in range(BIG_LANES):
+                group.create_task(self._fetch_one(fetcher, Step.VERIFY, Step.BIG))
+
+    # Noticing
+
+    async def _follow(self) -> None:
+        changes = self._remote.follow(self.spec.remote_root, interval=self.spec.interval)
+        async with aclosing(changes):
+            async for change in changes:
+                await self._absorb(change)
+
+    async def _scan_when_asked(self) -> None:
+        while True:
+            self._scan_wanted.clear()
+            await self._rescan()
+            await self._scan_wanted.wait()
+
+    async def _absorb(self, change: Change) -> None:
+        if self._touched is not None:
+            self._touched |= {entry.path for entry in change.upserts} | set(change.removed)
+        self._clock.set(change.clock_ns)
+        await self._make_directories(self._copy.absorb(change))
+        if change.complete:
+            self._scans += 1
+            self._has_listing = True
+            self._last_error = None
+            await self._check_root(change)
+        self._show(SessionState.FETCHING)
+        await self._backlog.announce()
+        await self._check_settled()
+
+    async def _make_directories(self, paths: Sequence[str]) -> None:
+        def make() -> list[tuple[str, str]]:
+            failed = []
+            for path in paths:
+                try:
+                    self._tree.make_directory(path)
+                except LocalCopyDamaged as error:
+                    failed.append((path, str(error)))
+            return failed
+
+        failed = dict(await in_thread(make)) if paths else {}
+        for path in paths:
+            if path not in failed:
+                self._copy.settle_directory(path)
+
+    async def _check_root(self, change: Change) -> None:
+        known = await in_thread(self._state.root)
+        is_same = known is None or known == change.root
+        if not is_same and self.spec.delete and self._copy.missing_since:
+            self._halt = judge_deletions(
+                self._copy.missing_since, Look(True, False, len(change.upserts)), held=0, now=time.time()
+            ).halt
+        elif known != change.root:
+            await in_thread(self._state.set_root, change.root)
+
+    async def _rescan(self) -> Snapshot:
+        """Look at the whole root once more; what was reported as changed meanwhile is newer than the look."""
+        asked = self._asked
+        self._touched = set()
+        try:
+            snapshot = await self._remote.scan(self.spec.remote_root)
+            touched = frozenset(self._touched)
+        finally:
+            self._touched = None
+        entries = {
+            path: entry
+            for path, entry in snapshot.entries.items()
+            if path not in touched and not has_ancestor(path, touched)
+        }
+        for path, entry in self._listing.items() if touched else ():
+            if path in touched or has_ancestor(path, touched):
+                entries[path] = entry
+        unsure = tuple(p.path for p in snapshot.problems if p.code in {ProblemCode.DENIED, ProblemCode.IO})
+        change = Change(
+            root=snapshot.root,
+            upserts=tuple(entries.values()),
+            problems=snapshot.problems,
+            unsure=unsure,
+            clock_ns=snapshot.clock_ns,
+            complete=True,
+        )
+        self._answering = asked
+        await self._absorb(change)
+        return snapshot
+
+    # Fetching
+
+    async def _fetch_small(self, fetcher: Fetcher) -> None:
+        while True:
+            batch = await self._backlog.take_small(files=BATCH_FILES, size=BATCH_BYTES)
+            jobs = {path: self._copy.held(path) for path in batch.paths}
+            async with aclosing(fetcher.small(jobs, size=batch.size, priority=batch.priority)) as answers:
+                async for outcomes in answers:
+                    for outcome in outcomes:
+                        self._copy.settle(outcome)
+            await self._backlog.announce()
+            await self._check_settled()
+
+    async def _fetch_one(self, fetcher: Fetcher, *steps: Step) -> None:
+        while True:
+            path, step = await self._backlog.take(*steps)
+            try:
+                await self._fetch(fetcher, path, step)
+            except LocalCopyDamaged:
+                self._copy.drop_held(path)
+            await self._backlog.announce()
+            await self._check_settled()
+
+    async def _fetch(self, fetcher: Fetcher, path: str, step: Step) -> None:
+        entry, held = self._listing.get(path), self._copy.held(path)
+        if entry is None:
+            self._copy.settle(Problem(path, ProblemCode.VANISHED, "gone from the server"))
+        elif step is Step.LINK:
+            home = self._copy.home(entry)
+            if home is None:
+                self._copy.settle_home_lost(path, entry.version)
+            else:
+                self._copy.settle(await fetcher.link(entry, *home))
+        elif step is Step.GROW and held is not None:
+            self._copy.settle(await fetcher.grow(path, held))
+        elif step is Step.VERIFY and held is not None:
+            self._copy.settle(await fetcher.verify(entry, held))
+        else:
+            self._copy.settle(await fetcher.big(entry, held))
+
+    # Keeping time
+
+    async def _tick(self) -> None:
+        looked_at = time.monotonic()
+        while True:
+            await asyncio.sleep(self._revisits.wait(TICK))
+            due = self._revisits.take_due()
+            if due:
+                await self._make_directories(self._copy.look_again(due))
+                await self._backlog.announce()
+                await self._check_settled()
+            if self._has_listing and self.spec.is_automatic:
+                looked_at = await self._keep_pace(looked_at)
+            self._publish()
+
+    async def _keep_pace(self, looked_at: float) -> float:
+        """Confirm the copy at the promised interval; returns when a full look was last taken (monotonic)."""
+        is_asked = self._scan_wanted.is_set()
+        every = self.spec.interval if self.spec.mode is Mode.SMART else max(self.spec.interval, MIRROR_RESCAN)
+        oldest = min(self._copy.missing_since.values(), default=float("inf")) if self.spec.delete else float("inf")
+        must_judge = time.time() - oldest >= SECOND_LOOK_AFTER and time.monotonic() - looked_at >= SECOND_LOOK_AFTER
+        if is_asked or must_judge or time.monotonic() - looked_at >= every:
+            self._scan_wanted.clear()
+            snapshot = await self._rescan()
+            if self.spec.delete:
+                await self._remove(snapshot)
+            return time.monotonic()
+        is_due = self._last_sync_at is not None and time.time() >= self._last_sync_at + self.spec.interval
+        if is_due and self._is_settled():
+            await self._remote.ping()
+            await self._check_settled(is_confirmed=True)
+        return looked_at
+
+    async def _remove(self, snapshot: Snapshot) -> None:
+        known = await in_thread(self._state.root)
+        files = sum(entry.kind == "file" for entry in snapshot.entries.values())
+        look = Look(
+            is_error_free=not snapshot.problems or not self._copy.has_trouble,
+            is_same_root=known is None or known == snapshot.root,
+            present=files,
+        )
+        held = sum(record.held is not None for record in self._journal.records.values())
+        verdict = judge_deletions(self._copy.missing_since, look, held=held, now=time.time())
+        self._halt = verdict.halt
+        for path in verdict.removable:
+            await in_thread(self._tree.discard, path)
+            self._journal.forget(path)
+            del self._copy.missing_since[path]
+
+    def _is_settled(self) -> bool:
+        return (
+            self._has_listing and self._backlog.is_empty and self._journal.is_clean and not self._revisits.has_awaited
+        )
+
+    async def _check_settled(self, *, is_confirmed: bool = False) -> None:
+        if not self._is_settled():
+            return
+        calm = SessionState.WATCHING if self.spec.is_automatic else SessionState.IDLE
+        if self._doing is calm and not is_confirmed and self._answered >= self._answering:
+            return
+        self._last_sync_at = time.time()
+        self._answered = self._answering
+        if self._last_sync_at - self._sync_noted_at >= NOTE_SYNC_EVERY:
+            self._sync_noted_at = self._last_sync_at
+            await in_thread(self._state.set_last_sync, self._last_sync_at)
+        self._show(calm)
+        async with self._settled:
+            self._settled.notify_all()
+
+    # Telling
+
+    def _count(self, amount: int) -> None:
+        self._backlog.note_bytes(amount)
+        self._meter.add(amount)
+
+    def _show(self, doing: SessionState) -> None:
+        if doing is SessionState.FETCHING and self._is_settled():
+            return
+        if doing is not self._doing:
+            self._doing = doing
+            self._hooks.on_progress(self.progress)
+
+    def _publish(self) -> None:
+        if not self._backlog.is_empty:
+            self._hooks.on_progress(self.progress)
+
+
+class _Meter:
+    """A moving rate in bytes per second over the last few seconds."""
+
+    def __init__(self) -> None:
+        self._amount = 0.0
+        self._rate = 0.0
+        self._since = time.monotonic()
+
+    def add(self, amount: int) -> None:
+        self._amount += amount
+        self._roll()
+
+    def rate(self) -> float:
+        self._roll()
+        return self._rate
+
+    def _roll(self) -> None:
+        elapsed = time.monotonic() - self._since
+        if elapsed >= 0.5:
+            share = min(1.0, elapsed / 2.0)
+            self._rate += share * (self._amount / elapsed - self._rate)
+            self._amount, self._since = 0.0, time.monotonic()
+
+
+def _leaves(group: BaseExceptionGroup[RunferryError]) -> list[RunferryError]:
+    found: list[RunferryError] = []
+    for error in group.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

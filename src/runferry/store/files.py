@@ -1,0 +1,347 @@
+"""The local copy of one remote root on disk: where files land, whole or not at all.
+
+Every path from a server goes through ``LocalTree.locate``, the one containment check. Files land by staging on the
+same volume and ``os.replace``; only appending writes in place, and only behind what is already there. Symbolic links
+are never created, and never followed inside the tree. Everything here blocks.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import count
+from pathlib import Path
+
+from xxhash import xxh3_128, xxh3_128_digest
+
+from runferry.agent.read import head_length
+from runferry.errors import DiskFull, InvalidRequest, LocalCopyDamaged
+from runferry.model import Problem, ProblemCode
+
+DIGEST_SIZE = 16
+TAIL = 4096
+_PIECE = 1024 * 1024
+_DEPTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """A whole file to land: its bytes, and the remote mtime it should show."""
+
+    path: str
+    data: bytes
+    mtime_ns: int
+
+
+def content_hash(data: bytes) -> bytes:
+    """Return the xxh3-128 that the index keeps for landed bytes (fast; guards against torn disks, not people)."""
+    return xxh3_128_digest(data)
+
+
+def check_path(path: str) -> list[str]:
+    """Split a remote path into parts; raise InvalidRequest for empty, ``.``, ``..``, NUL, backslash and drive parts."""
+    parts = path.split("/")
+    if len(parts) > _DEPTH:
+        raise InvalidRequest(f"The path is deeper than {_DEPTH} levels: {path[:80]!r}")
+    for part in parts:
+        if (
+            part in {"", ".", ".."}
+            or "\\" in part
+            or "\0" in part
+            or (len(part) > 1 and part[1] == ":" and os.name == "nt")
+        ):
+            raise InvalidRequest(f"The path {path[:200]!r} cannot be held safely")
+    return parts
+
+
+class LocalTree:
+    """One local copy below ``root``, with its ``staging`` directory on the same volume."""
+
+    def __init__(self, root: Path, staging: Path) -> None:
+        self.root = root
+        self.staging = staging
+        self._root = os.fspath(root)
+        self._known_directories: set[str] = set()
+        self._numbers = count()
+
+    def open(self) -> None:
+        """Create the directories; what was staged before stays (see ``sweep``)."""
+        with _translating(self._root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.staging.mkdir(parents=True, exist_ok=True)
+
+    def sweep(self, wanted: frozenset[str]) -> None:
+        """Remove staged files that nothing will continue."""
+        for leftover in self.staging.iterdir():
+            if leftover.name not in wanted and leftover.name != "trash":
+                leftover.unlink(missing_ok=True)
+
+    def locate(self, path: str) -> str:
+        """Return the absolute local path for a remote one; the containment check of the whole program."""
+        return "/".join((self._root, *check_path(path)))
+
+    def size(self, path: str) -> int | None:
+        """Return how many bytes are there, or None when there is no regular file."""
+        try:
+            status = os.lstat(self.locate(path))
+        except OSError:
+            return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    def make_directory(self, path: str) -> None:
+        """Make sure that ``path`` is a real directory; a file in its way goes to the trash."""
+        with _translating(path):
+            self._ensure_directory(self.locate(path))
+
+    def land_many(self, landings: Sequence[Landing]) -> list[Problem]:
+        """Land whole files, each atomically; return a problem for each that this machine cannot hold.
+
+        Raises DiskFull.
+        """
+        problems = []
+        for landing in landings:
+            try:
+                self._land(landing)
+            except (OSError, InvalidRequest) as error:
+                if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                    raise _disk_full(self._root) from error
+                reason = error.strerror if isinstance(error, OSError) else str(error)
+                message = f"cannot be stored on this machine: {reason}"
+                problems.append(Problem(landing.path, ProblemCode.LOCAL, message))
+        return problems
+
+    def append(self, path: str, data: bytes, *, offset: int, mtime_ns: int) -> None:
+        """Write ``data`` at ``offset``, which must be where the committed bytes end; later ones are cut off first.
+
+        Raises LocalCopyDamaged when the local file is shorter than ``offset``, or gone.
+        """
+        with _translating(path):
+            descriptor = os.open(self.locate(path), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                size = os.fstat(descriptor).st_size
+                if size < offset:
+                    raise LocalCopyDamaged(f"The local copy of {path} is shorter than it was.")
+                if size > offset:
+                    os.ftruncate(descriptor, offset)
+                _write_all(descriptor, data, offset)
+                os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+            finally:
+                os.close(descriptor)
+
+    def truncate(self, path: str, length: int) -> None:
+        """Cut what lies behind ``length``: bytes that were written but never committed."""
+        with _translating(path):
+            os.truncate(self.locate(path), length)
+
+    def link(self, source: str, path: str, *, is_copy: bool) -> None:
+        """Land the bytes of ``source`` as ``path`` too: as a second name of one file, or as a copy of its own."""
+        with _translating(path):
+            origin, staged = self.locate(source), self._staged_name()
+            try:
+                if is_copy:
+                    shutil.copy2(origin, staged, follow_symlinks=False)
+                else:
+                    os.link(origin, staged, follow_symlinks=False)
+            except OSError:
+                shutil.copy2(origin, staged, follow_symlinks=False)
+            self._replace(staged, self.locate(path))
+
+    def stage(self, name: str) -> StagedFile:
+        """Open the staging file ``name``, keeping what it already holds."""
+        with _translating(name):
+            return StagedFile(self.staging / name)
+
+    def land_staged(self, name: str, path: str, *, mtime_ns: int) -> None:
+        """Swap a finished staging file in."""
+        with _translating(path):
+            staged = os.fspath(self.staging / name)
+            os.utime(staged, ns=(mtime_ns, mtime_ns))
+            self._replace(staged, self.locate(path))
+
+    def discard(self, path: str) -> None:
+        """Move a file (or what else is there) to the trash, out of the tree."""
+        with _translating(path):
+            self._displace(self.locate(path))
+
+    def hash_file(self, path: str) -> bytes:
+        """Return the xxh3-128 of a landed file's bytes; empty when it cannot be read."""
+        digest = xxh3_128()
+        try:
+            for piece in self._pieces(path, None):
+                digest.update(piece)
+        except OSError:
+            return b""
+        return digest.digest()
+
+    def prefix_digest(self, path: str, length: int) -> bytes:
+        """Return the blake2b-128 of the first ``length`` local bytes, as ``Remote.digest`` does of remote ones."""
+        digest = blake2b(digest_size=DIGEST_SIZE)
+        with _translating(path):
+            for piece in self._pieces(path, length):
+                digest.update(piece)
+        return digest.digest()
+
+    def window_digests(self, path: str | None, offset: int, pending: bytes = b"") -> tuple[bytes, bytes]:
+        """Return head and tail digests for ``offset``, as ``Remote.read(check=True)`` has them.
+
+        The bytes before ``offset`` are those of the local file (``path`` None: none) followed by ``pending``.
+        """
+        landed = offset - len(pending)
+        head_size, tail_size = head_length(offset), min(TAIL, offset)
+        with _translating(path or "staging"):
+            head = self._range(path, 0, min(head_size, landed)) + pending[: max(0, head_size - landed)]
+            tail_start = offset - tail_size
+            tail = self._range(path, tail_start, landed) + pending[max(0, tail_start - landed) :]
+        return _blake(head), _blake(tail)
+
+    def _range(self, path: str | None, start: int, end: int) -> bytes:
+        if path is None or end <= start:
+            return b""
+        descriptor = os.open(self.locate(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            return os.pread(descriptor, end - start, start)
+        finally:
+            os.close(descriptor)
+
+    def _pieces(self, path: str, length: int | None) -> Iterator[bytes]:
+        descriptor = os.open(self.locate(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            left = length
+            while left is None or left > 0:
+                piece = os.read(descriptor, _PIECE if left is None else min(_PIECE, left))
+                if not piece:
+                    return
+                yield piece
+                left = None if left is None else left - len(piece)
+        finally:
+            os.close(descriptor)
+
+    def _land(self, landing: Landing) -> None:
+        target, staged = self.locate(landing.path), self._staged_name()
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            _write_all(descriptor, landing.data, 0)
+            os.utime(descriptor, ns=(landing.mtime_ns, landing.mtime_ns))
+        except OSError:
+            with suppress(OSError):
+                os.unlink(staged)
+            raise
+        finally:
+            os.close(descriptor)
+        self._replace(staged, target)
+
+    def _replace(self, staged: str, target: str) -> None:
+        try:
+            self._ensure_directory(target.rpartition("/")[0])
+            try:
+                os.replace(staged, target)
+            except (IsADirectoryError, NotADirectoryError, FileNotFoundError):
+                self._known_directories.clear()
+                self._ensure_directory(target.rpartition("/")[0])
+                if os.path.isdir(target) and not os.path.islink(target):
+                    self._displace(target)
+                os.replace(staged, target)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(staged)
+            raise
+
+    def _ensure_directory(self, directory: str) -> None:
+        if directory in self._known_directories or directory == self._root:
+            return
+        self._ensure_directory(directory.rpartition("/")[0])
+        try:
+            os.mkdir(directory, 0o755)
+        except FileExistsError:
+            if not stat.S_ISDIR(os.lstat(directory).st_mode):
+                self._displace(directory)
+                os.mkdir(directory, 0o755)
+        self._known_directories.add(directory)
+
+    def _displace(self, target: str) -> None:
+        trash = self.staging / "trash"
+        trash.mkdir(exist_ok=True)
+        name = target.rpartition("/")[2][-200:]
+        with suppress(FileNotFoundError):
+            os.replace(target, trash / f"{next(self._numbers)}-{os.getpid()}-{name}")
+        self._known_directories.clear()
+
+    def _staged_name(self) -> str:
+        return f"{self.staging}/s{next(self._numbers)}-{os.getpid()}"
+
+
+class StagedFile:
+    """A big file under way, written from front to back; it hashes as it goes."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        self._hash = xxh3_128()
+        self.length = 0
+        while piece := os.read(self._descriptor, _PIECE):
+            self._hash.update(piece)
+            self.length += len(piece)
+
+    @property
+    def content_hash(self) -> bytes:
+        return self._hash.digest()
+
+    def add(self, data: bytes) -> None:
+        """Write ``data`` behind what is there. Raises DiskFull."""
+        with _translating("staging"):
+            _write_all(self._descriptor, data, self.length)
+        self._hash.update(data)
+        self.length += len(data)
+
+    def reset(self) -> None:
+        """Throw the bytes away and begin again."""
+        os.ftruncate(self._descriptor, 0)
+        self._hash = xxh3_128()
+        self.length = 0
+
+    def prefix_digest(self, length: int) -> bytes:
+        """Return the blake2b-128 of the first ``length`` staged bytes."""
+        digest = blake2b(digest_size=DIGEST_SIZE)
+        offset = 0
+        while offset < length:
+            piece = os.pread(self._descriptor, min(_PIECE, length - offset), offset)
+            if not piece:
+                break
+            digest.update(piece)
+            offset += len(piece)
+        return digest.digest()
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _blake(data: bytes) -> bytes:
+    return blake2b(data, digest_size=DIGEST_SIZE).digest()
+
+
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        view, offset = view[written:], offset + written
+
+
+def _disk_full(where: str) -> DiskFull:
+    return DiskFull(f"The local disk is full ({where}); free some space, and the sync goes on by itself.")
+
+
+@contextmanager
+def _translating(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise _disk_full(what) from error
+        raise LocalCopyDamaged(f"The local copy of {what} cannot be used: {error.strerror}.") from error

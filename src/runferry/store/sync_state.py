@@ -1,0 +1,172 @@
+"""What a sync's local copy holds, in the database: one ``FileRecord`` per listed path, and big files under way.
+
+Everything here blocks; asyncio code reaches it through ``blocking.in_thread``. It never touches the copied files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, select, update
+
+from runferry.model import Entry, Kind, RootIdentity, Version
+from runferry.store.db import Database, upsert
+from runferry.store.tables import files, partials, syncs
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The bytes the local copy holds of one file: the first ``version.size`` bytes of that version.
+
+    ``content_hash`` is xxh3-128 of them, empty where the file has been appended to since it landed. ``generation``
+    counts the times the content was replaced rather than continued.
+    """
+
+    version: Version
+    content_hash: bytes
+    generation: int
+    is_racy: bool
+    landed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """One path: how it was last listed, what is held of it, and since when it is gone from the server."""
+
+    entry: Entry
+    held: Held | None = None
+    gone_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """A big file under way: ``staged`` names the staging file whose bytes belong to exactly ``version``."""
+
+    path: str
+    staged: str
+    version: Version
+
+
+class SyncState:
+    """The records of one sync."""
+
+    def __init__(self, db: Database, sync_id: int) -> None:
+        self._db = db
+        self._sync_id = sync_id
+
+    def load(self) -> dict[str, FileRecord]:
+        with self._db.reading() as connection:
+            rows = connection.execute(select(files).where(files.c.sync_id == self._sync_id))
+            return {row.path: _record(row) for row in rows}
+
+    def commit(self, records: Sequence[FileRecord], forgotten: Sequence[str] = ()) -> None:
+        """Write ``records`` and drop the ``forgotten`` paths, all in one transaction."""
+        if not records and not forgotten:
+            return
+        with self._db.writing() as connection:
+            if forgotten:
+                statement = delete(files).where(
+                    files.c.sync_id == self._sync_id, files.c.path == bindparam("forgotten")
+                )
+                connection.execute(statement, [{"forgotten": path} for path in forgotten])
+            if records:
+                rows = [_row(self._sync_id, record) for record in records]
+                upsert(connection, files, rows, keys=("sync_id", "path"))
+
+    def partials(self) -> dict[str, Partial]:
+        with self._db.reading() as connection:
+            rows = connection.execute(select(partials).where(partials.c.sync_id == self._sync_id))
+            return {row.path: Partial(row.path, row.staged, _version(row)) for row in rows}
+
+    def save_partial(self, partial: Partial) -> None:
+        row = {"sync_id": self._sync_id, "path": partial.path, "staged": partial.staged}
+        with self._db.writing() as connection:
+            upsert(connection, partials, [row | _version_columns(partial.version)], keys=("sync_id", "path"))
+
+    def drop_partials(self, paths: Iterable[str]) -> None:
+        with self._db.writing() as connection:
+            statement = delete(partials).where(partials.c.sync_id == self._sync_id, partials.c.path.in_(list(paths)))
+            connection.execute(statement)
+
+    def root(self) -> RootIdentity | None:
+        """Return the identity the root had when it was last seen whole."""
+        statement = select(syncs.c.root_device, syncs.c.root_inode).where(syncs.c.id == self._sync_id)
+        with self._db.reading() as connection:
+            row = connection.execute(statement).one_or_none()
+        if row is None or row.root_inode is None:
+            return None
+        return RootIdentity(device=_unsigned(row.root_device), inode=_unsigned(row.root_inode))
+
+    def set_root(self, root: RootIdentity) -> None:
+        self._update_sync({"root_device": _signed(root.device), "root_inode": _signed(root.inode)})
+
+    def set_last_sync(self, at: float) -> None:
+        self._update_sync({"last_sync_at": at})
+
+    def _update_sync(self, values: Mapping[str, object]) -> None:
+        with self._db.writing() as connection:
+            connection.execute(update(syncs).where(syncs.c.id == self._sync_id).values(**values))
+
+
+def _record(row: Row[Any]) -> FileRecord:
+    entry = Entry(row.path, Kind(row.kind), _version(row), links=row.links)
+    held = None
+    if row.held_size is not None:
+        version = Version(
+            size=row.held_size,
+            mtime_ns=row.held_mtime_ns,
+            ctime_ns=row.held_ctime_ns,
+            inode=_unsigned(row.held_inode),
+            device=_unsigned(row.held_device),
+        )
+        held = Held(version, row.content_hash or b"", row.generation, row.is_racy, row.landed_at or 0.0)
+    return FileRecord(entry, held, row.gone_at)
+
+
+def _row(sync_id: int, record: FileRecord) -> dict[str, object]:
+    entry, held = record.entry, record.held
+    version = held.version if held else None
+    return {
+        "sync_id": sync_id,
+        "path": entry.path,
+        "kind": entry.kind.value,
+        **_version_columns(entry.version),
+        "links": entry.links,
+        "held_size": version.size if version else None,
+        "held_mtime_ns": version.mtime_ns if version else None,
+        "held_ctime_ns": version.ctime_ns if version else None,
+        "held_inode": _signed(version.inode) if version else None,
+        "held_device": _signed(version.device) if version else None,
+        "content_hash": held.content_hash if held else None,
+        "generation": held.generation if held else 0,
+        "is_racy": held.is_racy if held else False,
+        "landed_at": held.landed_at if held else None,
+        "gone_at": record.gone_at,
+    }
+
+
+def _version(row: Row[Any]) -> Version:
+    return Version(row.size, row.mtime_ns, row.ctime_ns, _unsigned(row.inode), _unsigned(row.device))
+
+
+def _version_columns(version: Version) -> dict[str, int]:
+    return {
+        "size": version.size,
+        "mtime_ns": version.mtime_ns,
+        "ctime_ns": version.ctime_ns,
+        "inode": _signed(version.inode),
+        "device": _signed(version.device),
+    }
+
+
+# Inodes of some network filesystems use all 64 bits; a database's BIGINT has a sign.
+
+
+def _signed(number: int) -> int:
+    return number - (1 << 64) if number >= 1 << 63 else number
+
+
+def _unsigned(number: int) -> int:
+    return number + (1 << 64) if number < 0 else number

@@ -1,0 +1,313 @@
+"""What one session knows of its root and its copy, and what follows from each piece of news. No network, no tasks.
+
+``Copy`` takes in changes of the listing and outcomes of fetches, and answers by filling the backlog, the journal and
+the revisits. ``session`` moves the bytes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from runferry.model import Change, Entry, Kind, Problem, ProblemCode, Version
+from runferry.remote.base import SMALL_FILE
+from runferry.store.sync_state import FileRecord, Held
+from runferry.sync.backlog import Backlog
+from runferry.sync.diff import Difference, apply, difference_of
+from runferry.sync.fetch import Again, Landed, Outcome
+from runferry.sync.journal import Journal
+from runferry.sync.plan import Step, decide
+from runferry.sync.revisits import Revisits
+from runferry.sync.selection import Selection
+from runferry.sync.twins import Twins
+
+LOOK_AGAIN_RACY = 2.2
+_LOOK_AGAIN = {
+    ProblemCode.VANISHED: 3.0,
+    ProblemCode.CHANGING: 2.0,
+    ProblemCode.IO: 30.0,
+    ProblemCode.LOCAL: 60.0,
+}
+_LOOK_AGAIN_OTHERWISE = 300.0
+_BENIGN = frozenset({ProblemCode.SKIPPED, ProblemCode.EXCLUDED, ProblemCode.LINK})
+_PATIENT_TRIES = 3
+
+
+@dataclass(slots=True)
+class Counters:
+    """Totals since the session began."""
+
+    copied_files: int = 0
+    copied_bytes: int = 0
+    appended_bytes: int = 0
+
+
+class Copy:
+    """The state machine of one local copy."""
+
+    def __init__(
+        self,
+        listing: dict[str, Entry],
+        *,
+        selection: Selection,
+        backlog: Backlog,
+        journal: Journal,
+        revisits: Revisits,
+    ) -> None:
+        self.listing = listing
+        self.counters = Counters()
+        self.missing_since: dict[str, float] = {}
+        self._selection = selection
+        self._backlog = backlog
+        self._journal = journal
+        self._revisits = revisits
+        self._twins = Twins()
+        self._names: dict[str, set[str]] = {}  # directory -> paths of the files in it
+        self._scan_troubles: dict[str, Problem] = {}
+        self._troubles: dict[str, Problem] = {}
+        self._skipped: dict[str, Problem] = {}
+        self._tries: dict[str, int] = {}
+        self._read_at_ns: dict[str, int] = {}
+        self._disagreed: dict[str, tuple[Version, Version]] = {}
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Return what needs attention first, then what was left out on purpose."""
+        return [*(self._scan_troubles | self._troubles).values(), *self._skipped.values()]
+
+    @property
+    def trouble_count(self) -> int:
+        return len(self._scan_troubles.keys() | self._troubles.keys())
+
+    @property
+    def has_trouble(self) -> bool:
+        return bool(self._scan_troubles)
+
+    def start_over(self) -> None:
+        """Begin on a new link: everything is looked at again, nothing that landed is forgotten."""
+        self._backlog.clear()
+        self._revisits.clear()
+        self._twins.start_over()
+        self._troubles.clear()
+        self._tries.clear()
+        for path, record in self._journal.records.items():
+            if record.held is not None:
+                self._twins.settle(path, record.held)
+            if record.gone_at is not None:
+                self.missing_since.setdefault(path, record.gone_at)
+
+    def absorb(self, change: Change) -> list[str]:
+        """Take in a change; returns the directories that must be created locally."""
+        difference = difference_of(self.listing, change)
+        is_known = self.listing.__contains__
+        fresh = {entry.path for entry in difference.upserts if not is_known(entry.path)}
+        self._lose(difference)
+        apply(self.listing, difference)
+        for entry in difference.upserts:
+            self._index(entry)
+            self._scan_troubles.pop(entry.path, None)
+        self._note_scan_problems(change)
+        if change.complete:
+            return self._consider_all(self.listing.values())
+        suspects = {
+            entry.path
+            for entry in difference.upserts
+            if self._read_at_ns.get(entry.path, 0) < change.clock_ns or not change.clock_ns
+        }
+        neighbours = (self.listing[path] for path in self._neighbours(fresh) if path in self.listing)
+        directories = self._consider_all(difference.upserts, suspects)
+        return directories + self._consider_all(neighbours)
+
+    def look_again(self, paths: Iterable[str]) -> list[str]:
+        """Consider paths whose revisit is due."""
+        entries = [self.listing[path] for path in paths if path in self.listing]
+        return self._consider_all(entries, {entry.path for entry in entries})
+
+    def settle(self, outcome: Outcome) -> None:
+        """Take in what became of a path a worker had in hand."""
+        path = outcome.path
+        asked_again = self._backlog.finish(path)
+        entry = self.listing.get(path)
+        if isinstance(outcome, Landed):
+            self._settle_landed(outcome, entry)
+        elif isinstance(outcome, Again):
+            self._settle_again(outcome, entry)
+        else:
+            self._settle_problem(outcome)
+        for name in self._twins.release(path):
+            if name in self.listing:
+                self._consider(self.listing[name])
+        if asked_again and entry is not None:
+            self._consider(entry)
+
+    def settle_directory(self, path: str) -> None:
+        """Note that a directory exists locally."""
+        if path in self.listing:
+            self._journal.put(FileRecord(self.listing[path]))
+
+    def settle_home_lost(self, path: str, version: Version) -> None:
+        """The file that should have lent its bytes does not have them; fetch ``path`` itself."""
+        self._twins.forget_home(version)
+        self.settle(Again(path, 0.05))
+
+    def drop_held(self, path: str) -> None:
+        """The local bytes of ``path`` are not what they were: fetch it again whole."""
+        record = self._journal.records.get(path)
+        if record is not None:
+            self._journal.put(FileRecord(record.entry, None, record.gone_at))
+        self.settle(Again(path, 0.05))
+
+    def held(self, path: str) -> Held | None:
+        record = self._journal.records.get(path)
+        return record.held if record else None
+
+    def home(self, entry: Entry) -> tuple[str, Held] | None:
+        """Return the path and record of a file that holds exactly the version of ``entry``."""
+        path = self._twins.home_of(entry)
+        held = self.held(path) if path is not None else None
+        if path is None or held is None or held.version != entry.version:
+            return None
+        return path, held
+
+    def _consider_all(self, entries: Iterable[Entry], suspects: Iterable[str] = ()) -> list[str]:
+        doubtful = frozenset(suspects)
+        directories = []
+        for entry in entries:
+            if self._consider(entry, is_suspect=entry.path in doubtful) is Step.DIRECTORY:
+                directories.append(entry.path)
+        return directories
+
+    def _consider(self, entry: Entry, *, is_suspect: bool = False) -> Step:
+        """Decide over one listed path and put it where it belongs."""
+        path = entry.path
+        if not path:
+            return Step.NOTHING
+        record = self._journal.records.get(path)
+        held = record.held if record else None
+        if self._is_left_out(entry):
+            self._list_only(entry, record)
+            return Step.NOTHING
+        doubted = is_suspect or (held is not None and held.is_racy)
+        step = decide(entry, held, is_suspect=doubted)
+        if step is Step.NOTHING or self._disagreed.get(path) == (entry.version, held and held.version):
+            self._list_only(entry, record)
+            return Step.NOTHING
+        if step is Step.DIRECTORY:
+            return Step.NOTHING if record is not None and record.gone_at is None else step
+        if held is None and self._twins.home_of(entry) is not None:
+            step = Step.LINK
+        elif held is None and self._twins.must_wait(entry):
+            return Step.NOTHING
+        self._backlog.add(path, step, 0 if step is Step.LINK else entry.size)
+        return step
+
+    def _is_left_out(self, entry: Entry) -> bool:
+        refusal = self._selection.refuse(entry, self.listing.__contains__)
+        kept = self._skipped.get(entry.path)
+        if refusal is not None:
+            (self._skipped if refusal.code in _BENIGN else self._troubles)[entry.path] = refusal
+        elif kept is not None and kept.code is not ProblemCode.LINK:
+            del self._skipped[entry.path]
+        is_plain = entry.kind in {Kind.FILE, Kind.DIR}
+        return refusal is not None or not is_plain or not self._selection.wants(entry)
+
+    def _list_only(self, entry: Entry, record: FileRecord | None) -> None:
+        if record is None or record.entry != entry or record.gone_at is not None:
+            self._journal.put(FileRecord(entry, record.held if record else None))
+
+    def _settle_landed(self, landed: Landed, entry: Entry | None) -> None:
+        path, held = landed.path, landed.held
+        self._troubles.pop(path, None)
+        self._tries.pop(path, None)
+        self._read_at_ns[path] = landed.clock_ns
+        self.counters.copied_files += landed.is_changed and not landed.appended
+        self.counters.copied_bytes += landed.copied
+        self.counters.appended_bytes += landed.appended
+        if entry is None:
+            self._settle_orphan(landed)
+            return
+        self._journal.put(FileRecord(entry, held), is_changed=landed.is_changed)
+        self._twins.settle(path, held)
+        if held.is_racy:
+            self._revisits.plan(path, LOOK_AGAIN_RACY)
+        if held.version == entry.version:
+            self._disagreed.pop(path, None)
+        elif held.version.size < entry.size:
+            self._consider(entry)
+        else:
+            self._settle_disagreement(path, entry.version, held.version)
+
+    def _settle_disagreement(self, path: str, listed: Version, read: Version) -> None:
+        """The read was newer than the listing, usually: the news is on its way. Look again, but not for ever."""
+        if self._disagreed.get(path) != (listed, read):
+            self._disagreed[path] = (listed, read)
+            self._revisits.plan(path, 0.5)
+
+    def _settle_orphan(self, landed: Landed) -> None:
+        """It landed while its removal was being told: keep what we have, marked."""
+        record = self._journal.records.get(landed.path)
+        entry = record.entry if record else Entry(landed.path, Kind.FILE, landed.held.version)
+        self._journal.put(FileRecord(entry, landed.held), is_changed=landed.is_changed)
+        self._journal.lose(landed.path, time.time())
+
+    def _settle_again(self, again: Again, entry: Entry | None) -> None:
+        if entry is None:
+            return
+        if again.is_rewritten:
+            step = Step.SMALL if entry.size <= SMALL_FILE else Step.BIG
+            self._backlog.add(again.path, step, entry.size)
+            return
+        tries = self._tries[again.path] = self._tries.get(again.path, 0) + 1
+        is_hopeless = tries >= _PATIENT_TRIES and entry.size > SMALL_FILE
+        if is_hopeless:
+            message = "still being written on the server; it is fetched when it has been left alone for 2 s"
+            self._troubles[again.path] = Problem(again.path, ProblemCode.CHANGING, message)
+        self._revisits.plan(again.path, again.after, is_awaited=not is_hopeless)
+
+    def _settle_problem(self, problem: Problem) -> None:
+        if problem.code is not ProblemCode.VANISHED:
+            self._troubles[problem.path] = problem
+        self._revisits.plan(problem.path, _LOOK_AGAIN.get(problem.code, _LOOK_AGAIN_OTHERWISE))
+
+    def _lose(self, difference: Difference) -> None:
+        now = time.time()
+        for path in difference.removed:
+            self._backlog.drop(path)
+            self._revisits.forget(path)
+            self._unindex(path)
+            for table in (self._troubles, self._skipped, self._scan_troubles):
+                table.pop(path, None)
+            self._journal.lose(path, now)
+            if self.held(path) is not None:
+                self.missing_since.setdefault(path, now)
+        for entry in difference.upserts:
+            self.missing_since.pop(entry.path, None)
+        for path in difference.removed:
+            for name in self._twins.release(path):
+                if name in self.listing:
+                    self._revisits.plan(name, 0.05, is_awaited=True)
+
+    def _note_scan_problems(self, change: Change) -> None:
+        if change.complete:
+            self._scan_troubles.clear()
+        for problem in change.problems:
+            table = self._skipped if problem.code in _BENIGN else self._scan_troubles
+            table[problem.path] = problem
+
+    def _index(self, entry: Entry) -> None:
+        if entry.kind is Kind.FILE:
+            self._names.setdefault(entry.path.rpartition("/")[0], set()).add(entry.path)
+
+    def _unindex(self, path: str) -> None:
+        names = self._names.get(path.rpartition("/")[0])
+        if names is not None:
+            names.discard(path)
+
+    def _neighbours(self, fresh: set[str]) -> set[str]:
+        """Return the files beside newly listed ones: a new name can make its whole directory a run."""
+        directories = {path.rpartition("/")[0] for path in fresh}
+        found: set[str] = set()
+        for directory in directories:
+            found |= self._names.get(directory, set())
+        return found - fresh

@@ -1,0 +1,323 @@
+"""Bringing one file's bytes home: whole small files, growing files by their tail, big files by ranges.
+
+A ``Fetcher`` reads from a ``Remote`` and lands in a ``LocalTree``; it decides nothing about other files and keeps no
+records. What it promises of each landed file is DESIGN 4: appended bytes follow a prefix that was compared, and
+everything else is one version, read between equal fstats and swapped in whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from runferry.blocking import in_thread
+from runferry.model import Chunk, Content, Entry, Problem, ProblemCode
+from runferry.remote.base import CHUNK, SMALL_FILE, Priority, Remote
+from runferry.store.files import Landing, LocalTree, StagedFile, content_hash
+from runferry.store.sync_state import Held, Partial, SyncState
+from runferry.sync.plan import RACY_NS, is_racy, may_grow
+from runferry.sync.settle import looks_torn
+from runferry.sync.window import Window
+
+MOST_PENDING = 4 * 1024 * 1024
+"""Bytes of a growing file held in memory before they are written."""
+
+MOST_PER_VISIT = 16 * 1024 * 1024
+"""Bytes appended before a growing file gives way to others and its progress is committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """The local copy of ``path`` is now ``held``. ``copied`` and ``appended`` count the bytes written."""
+
+    path: str
+    held: Held
+    is_changed: bool
+    copied: int = 0
+    appended: int = 0
+    clock_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Not now: look at ``path`` again in ``after`` seconds. ``is_rewritten``: what is held is of another generation."""
+
+    path: str
+    after: float
+    is_rewritten: bool = False
+
+
+Outcome = Landed | Again | Problem
+
+
+class Fetcher:
+    """Fetches for one sync over one link. ``remote_now_ns`` estimates the remote clock (0: unknown)."""
+
+    def __init__(
+        self,
+        remote: Remote,
+        root: str,
+        tree: LocalTree,
+        state: SyncState,
+        *,
+        remote_now_ns: Callable[[], int],
+        on_bytes: Callable[[int], None],
+    ) -> None:
+        self._remote = remote
+        self._root = root
+        self._tree = tree
+        self._state = state
+        self._remote_now_ns = remote_now_ns
+        self._on_bytes = on_bytes
+        self._window = Window(time.monotonic)
+        self._doubted: dict[str, float] = {}
+        self._proven: set[str] = set()
+        self.partials: dict[str, Partial] = {}
+
+    # Small files
+
+    async def small(
+        self, jobs: Mapping[str, Held | None], *, size: int, priority: Priority
+    ) -> AsyncGenerator[list[Outcome], None]:
+        """Read whole files and land those that differ from what is held; yields outcomes as they come."""
+        async with self._window.room_for(size):
+            answers = self._remote.read_many(self._root, list(jobs), priority=priority)
+            async for batch in answers:
+                yield await self._land_batch(batch, jobs)
+
+    async def _land_batch(self, batch: Sequence[Content | Problem], jobs: Mapping[str, Held | None]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        landings: list[Landing] = []
+        self._on_bytes(sum(len(item.data) for item in batch if isinstance(item, Content)))
+        for item in batch:
+            outcome = self._judge(item, jobs)
+            outcomes.append(outcome)
+            if isinstance(outcome, Landed) and outcome.is_changed and isinstance(item, Content):
+                data = item.data[: outcome.held.version.size]
+                landings.append(Landing(item.path, data, item.version.mtime_ns))
+        failed = {problem.path: problem for problem in await in_thread(self._tree.land_many, landings)}
+        return [failed.get(outcome.path, outcome) for outcome in outcomes] if failed else outcomes
+
+    def _judge(self, item: Content | Problem, jobs: Mapping[str, Held | None]) -> Outcome:
+        if isinstance(item, Problem):
+            return Again(item.path, 0.05) if item.code is ProblemCode.CHANGING else item
+        now = time.monotonic()
+        waited = now - self._doubted.setdefault(item.path, now)
+        if not item.stable and waited > 0.3 and may_grow(item.path):
+            # It never stands still: begin with the empty prefix, which is always true, and grow from there.
+            item = replace(item, data=b"", version=replace(item.version, size=0))
+        elif not item.stable or looks_torn(item, waited=waited):
+            return self._doubt(item, waited)
+        del self._doubted[item.path]
+        held = jobs.get(item.path)
+        found = content_hash(item.data)
+        is_new = held is None or held.version.size != len(item.data) or held.content_hash != found
+        generation = 0 if held is None else held.generation + is_new
+        landed_at = time.time() if is_new or held is None else held.landed_at
+        racy = is_racy(item.version, item.clock_ns)
+        new = Held(item.version, found, generation, racy, landed_at)
+        return Landed(item.path, new, is_new, copied=len(item.data) if is_new else 0, clock_ns=item.clock_ns)
+
+    def _doubt(self, item: Content, waited: float) -> Outcome:
+        if waited > 10.0 and not item.stable:
+            return Problem(item.path, ProblemCode.CHANGING, "keeps changing while it is read; trying again")
+        return Again(item.path, 0.01 if waited < 0.2 else 0.06)
+
+    # Growing files
+
+    async def grow(self, path: str, held: Held) -> Outcome:
+        """Append what is new behind a prefix that is still the same, or say that the file was rewritten."""
+        if not await self._is_same_prefix(path, held):
+            return Again(path, 0.0, is_rewritten=True)
+        start = offset = held.version.size
+        pending = b""
+        last: Landed | None = None
+        for _ in range(64):
+            at = offset + len(pending)
+            chunk = await self._read_on(path, at, pending)
+            if isinstance(chunk, Problem):
+                return last or chunk
+            if chunk is None:
+                return last or Again(path, 0.0, is_rewritten=True)
+            if pending and not chunk.stable and len(pending) >= MOST_PENDING:
+                chunk = replace(chunk, data=b"", stable=True)
+            pending += chunk.data
+            if not chunk.stable:
+                continue
+            end = offset + len(pending)
+            if pending:
+                mtime = chunk.version.mtime_ns
+                await in_thread(self._tree.append, path, pending, offset=offset, mtime_ns=mtime)
+                self._on_bytes(len(pending))
+            last = self._grown(path, held, chunk, end, start)
+            offset, pending = end, b""
+            if end >= chunk.version.size or end - start >= MOST_PER_VISIT:
+                return last
+        return last or Again(path, 0.1)
+
+    async def _is_same_prefix(self, path: str, held: Held) -> bool:
+        """Compare the whole prefix once per link; up to SMALL_FILE every read compares it anyway."""
+        size = held.version.size
+        if size <= SMALL_FILE or path in self._proven:
+            return True
+        found = await self._remote.digest(self._root, path, length=size)
+        if isinstance(found, Problem):
+            return True  # the read that follows says what is wrong
+        if found.length != size or found.digest != await in_thread(self._tree.prefix_digest, path, size):
+            return False
+        self._proven.add(path)
+        return True
+
+    async def _read_on(self, path: str, at: int, pending: bytes) -> Chunk | Problem | None:
+        """Read at ``at`` and compare what lies before it; None when that differs from ours."""
+        chunk = await self._remote.read(self._root, path, offset=at, length=CHUNK, priority=Priority.TAIL, check=at > 0)
+        if isinstance(chunk, Problem) or at == 0:
+            return chunk
+        ours = await in_thread(self._tree.window_digests, path, at, pending)
+        return chunk if chunk.version.size >= at and (chunk.head, chunk.tail) == ours else None
+
+    def _grown(self, path: str, held: Held, chunk: Chunk, end: int, start: int) -> Landed:
+        inode_moved = held.version.inode != chunk.version.inode
+        if inode_moved:
+            self._proven.discard(path)
+        new = Held(
+            replace(chunk.version, size=end),
+            held.content_hash if end == held.version.size else b"",
+            held.generation,
+            is_racy(chunk.version, chunk.clock_ns),
+            time.time() if end > held.version.size else held.landed_at,
+        )
+        appended = end - start
+        return Landed(path, new, appended > 0, appended=appended, clock_ns=chunk.clock_ns)
+
+    async def link(self, entry: Entry, home: str, held: Held) -> Outcome:
+        """Take the bytes from ``home``, which holds exactly this version: a hard link's twin, or an old name."""
+        is_shared = entry.links > 1 and not may_grow(entry.path)
+        await in_thread(self._tree.link, home, entry.path, is_copy=not is_shared)
+        return Landed(entry.path, replace(held, landed_at=time.time()), True)
+
+    # Big files
+
+    async def verify(self, entry: Entry, held: Held) -> Outcome:
+        """Compare digests; fetch the file again only where they differ."""
+        size = held.version.size
+        found = await self._remote.digest(self._root, entry.path, length=size)
+        if isinstance(found, Problem):
+            return found
+        ours = await in_thread(self._tree.prefix_digest, entry.path, size)
+        if found.version.size == found.length == size and found.digest == ours:
+            racy = is_racy(found.version, self._remote_now_ns())
+            return Landed(entry.path, replace(held, version=found.version, is_racy=racy), False)
+        return await self.big(entry, held)
+
+    async def big(self, entry: Entry, held: Held | None) -> Outcome:
+        """Fetch by ranges into staging, continuing what an earlier link began, then swap it in."""
+        growing = may_grow(entry.path) and entry.links == 1
+        age_ns = self._remote_now_ns() - entry.version.mtime_ns
+        if not growing and 0 <= age_ns < RACY_NS:
+            return Again(entry.path, (RACY_NS - age_ns) / 1e9)
+        staged, name = await self._open_staged(entry, growing)
+        try:
+            last = await self._fill(entry, staged, growing)
+            if not isinstance(last, Chunk):
+                return last
+            is_grown = last.version != entry.version
+            if is_grown and not await self._is_same_as_staged(entry, staged):
+                await in_thread(staged.reset)
+                return Again(entry.path, 0.5)
+            version = replace(last.version, size=entry.size)
+            await in_thread(self._tree.land_staged, name, entry.path, mtime_ns=version.mtime_ns)
+        finally:
+            staged.close()
+        await self._forget_partial(entry.path)
+        generation = held.generation + 1 if held else 0
+        racy = is_racy(last.version, last.clock_ns)
+        new = Held(version, staged.content_hash, generation, racy, time.time())
+        return Landed(entry.path, new, True, copied=entry.size, clock_ns=last.clock_ns)
+
+    async def _open_staged(self, entry: Entry, growing: bool) -> tuple[StagedFile, str]:
+        partial = self.partials.get(entry.path)
+        name = partial.staged if partial else f"b-{secrets.token_hex(8)}"
+        staged = await in_thread(self._tree.stage, name)
+        if partial is not None and partial.version != entry.version:
+            may_continue = growing and partial.version.inode == entry.version.inode
+            if not may_continue or not await self._is_same_as_staged(entry, staged):
+                await in_thread(staged.reset)
+        if staged.length > entry.size:
+            await in_thread(staged.reset)
+        partial = Partial(entry.path, name, entry.version)
+        self.partials[entry.path] = partial
+        await in_thread(self._state.save_partial, partial)
+        return staged, name
+
+    async def _fill(self, entry: Entry, staged: StagedFile, growing: bool) -> Chunk | Outcome:
+        """Read up to ``entry.size``; returns the last chunk, or why it cannot be this version."""
+        last: Chunk | None = None
+        async with aclosing(self._ranges(entry.path, staged.length, entry.size)) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, Problem):
+                    return chunk
+                if not chunk.data or not _continues(chunk, entry, growing):
+                    return Again(entry.path, 0.5)
+                await in_thread(staged.add, chunk.data)
+                self._on_bytes(len(chunk.data))
+                last = chunk
+        if last is None:
+            found = await self._remote.read(
+                self._root, entry.path, offset=max(0, entry.size - 1), length=1, priority=Priority.BULK
+            )
+            if isinstance(found, Problem):
+                return found
+            return found if _continues(found, entry, growing) else Again(entry.path, 0.5)
+        return last
+
+    async def _ranges(self, path: str, start: int, end: int) -> AsyncGenerator[Chunk | Problem, None]:
+        """Read ``start`` to ``end`` in order, with several requests under way."""
+        under_way: deque[asyncio.Task[list[Chunk | Problem]]] = deque()
+        offset = start
+        try:
+            while offset < end or under_way:
+                while offset < end and len(under_way) * self._window.chunk < self._window.size:
+                    length = min(self._window.chunk, end - offset)
+                    under_way.append(asyncio.create_task(self._read_range(path, offset, length)))
+                    offset += length
+                for chunk in await under_way.popleft():
+                    yield chunk
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _read_range(self, path: str, offset: int, length: int) -> list[Chunk | Problem]:
+        """Read exactly ``length`` bytes, in more than one piece where an answer was short."""
+        pieces: list[Chunk | Problem] = []
+        async with self._window.room_for(length):
+            while length:
+                piece = await self._remote.read(self._root, path, offset=offset, length=length, priority=Priority.BULK)
+                pieces.append(piece)
+                if isinstance(piece, Problem) or not piece.data:
+                    break
+                offset, length = offset + len(piece.data), length - len(piece.data)
+        return pieces
+
+    async def _is_same_as_staged(self, entry: Entry, staged: StagedFile) -> bool:
+        found = await self._remote.digest(self._root, entry.path, length=staged.length)
+        if isinstance(found, Problem) or found.length != staged.length:
+            return False
+        return found.digest == await in_thread(staged.prefix_digest, staged.length)
+
+    async def _forget_partial(self, path: str) -> None:
+        if self.partials.pop(path, None):
+            await in_thread(self._state.drop_partials, [path])
+
+
+def _continues(chunk: Chunk, entry: Entry, growing: bool) -> bool:
+    """Say whether the chunk still belongs to the listed version (or, of a growing file, to what continues it)."""
+    if growing:
+        return chunk.version.inode == entry.version.inode and chunk.version.size >= entry.size
+    return chunk.stable and chunk.version == entry.version
