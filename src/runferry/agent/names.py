@@ -1,0 +1,60 @@
+"""Which names and paths of a tree are safe to speak about, how to print the others. It touches no file."""
+
+import re
+
+MAX_BYTES = 255
+MAX_DEPTH = 64
+
+_FINE = re.compile("(?!\\.{1,2}\\Z)(?![A-Za-z]:)[^/\\\\\\x00\\ud800-\\udfff]{1,255}\\Z")
+
+
+def decode(name: bytes) -> str:
+    """Return a name as text whatever the server's locale; bytes that are not UTF-8 become lone surrogates."""
+    return name.decode("utf-8", "surrogateescape")
+
+
+def encode(path: str) -> bytes:
+    """Return the bytes that ``decode`` was given."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def is_fine(name: str) -> bool:
+    """Say whether ``name`` can be one part of a path: UTF-8, 1 to 255 bytes, no ``/``, backslash, NUL or
+    drive prefix.
+    """
+    return _FINE.match(name) is not None and (len(name) < 64 or len(name.encode("utf-8")) <= MAX_BYTES)
+
+
+def is_fine_path(path: str) -> bool:
+    """Say whether ``path`` is relative, has fine parts only and at most 64 of them; ``""`` (the root) is
+    fine.
+    """
+    if not path:
+        return True
+    parts = path.split("/")
+    return len(parts) <= MAX_DEPTH and all(map(is_fine, parts))
+
+
+def join(directory: str, name: str) -> str:
+    """Return the path of ``name`` in ``directory``, which may be the root (``""``)."""
+    return directory + "/" + name if directory else name
+
+
+def parent(path: str) -> str:
+    """Return the directory that holds ``path``: ``""`` for what lies directly in the root."""
+    return path.rpartition("/")[0]
+
+
+def depth(path: str) -> int:
+    """Return how many parts ``path`` has."""
+    return path.count("/") + 1 if path else 0
+
+
+def escape(text: str) -> str:
+    """Return ``text`` printable: bytes that are not UTF-8 and control characters become ``\\xNN`` or
+    ``\\uNNNN``.
+    """
+    plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if plain.isprintable():
+        return plain
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in plain)

@@ -1,0 +1,93 @@
+"""Gathers what differs and hands it on in parts that each fit a frame. It decides nothing and keeps nothing.
+
+A part is a dict with any of ``e`` entries ``[[directory, [[name, kind, size, mtime_ns, ctime_ns, inode,
+device, links, target?], ..]], ..]``, ``r`` removed paths, ``p`` problems ``[[path, code, message], ..]``,
+``u`` unsure directories, ``n`` notes. The last one has ``end`` ``{"root": [device, inode], "clock": ns,
+"complete": bool}``, or ``void``: forget the parts since the last end. A path that is both removed and an
+entry is there.
+"""
+
+from typing import Any, Callable, Dict, List, Tuple
+
+from . import names
+from .scan import BAD, UNSURE, Record
+
+PART = 400 * 1024
+"""About how many bytes of JSON one part may hold."""
+
+Part = Dict[str, Any]
+
+
+def show(name: str, record: Record) -> str:
+    """Return the name as it may be told: one that cannot be spoken about is escaped."""
+    return names.escape(name) if record[0] == BAD else name
+
+
+class Report:
+    """One change being told: fill it, then ``end`` it; parts leave through ``emit`` as they fill up."""
+
+    def __init__(self, emit: Callable[[Part], None]) -> None:
+        self._emit = emit
+        self._part: Part = {}
+        self._weight = 0
+        self._directory: Any = None
+        self._rows: List[List[Any]] = []
+        self.is_empty = True
+        self.has_removed = False
+
+    def upsert(self, directory: str, name: str, record: Record) -> None:
+        """Tell of a new or changed name; its problem, if it has one, goes with it."""
+        kind, problem = record[0], record[8]
+        if problem is not None:
+            self.problem(names.join(directory, show(name, record)), problem)
+        if kind in (BAD, UNSURE):
+            return
+        if directory != self._directory:
+            self._directory, self._rows = directory, []
+            self._part.setdefault("e", []).append([directory, self._rows])
+            self._grow(len(directory))
+        row: List[Any] = [name]
+        row.extend(record[:7] if record[7] is None else record[:8])
+        self._rows.append(row)
+        self._grow(len(name) + 70)
+
+    def remove(self, path: str) -> None:
+        """Tell that a name is gone."""
+        self.has_removed = True
+        self._add("r", path, len(path))
+
+    def problem(self, path: str, problem: Tuple[str, str]) -> None:
+        """Tell of one path's trouble; ``path`` is printable."""
+        self._add("p", [path, problem[0], problem[1]], len(path) + len(problem[1]) + 20)
+
+    def unsure(self, path: str) -> None:
+        """Tell that a directory could not be read this time."""
+        self._add("u", path, len(path))
+
+    def note(self, text: str) -> None:
+        """Tell the user how the tree is watched now, in a sentence."""
+        self._add("n", text, len(text))
+
+    def end(self, root: Tuple[int, int], clock: int, complete: bool) -> None:
+        """Close the change; ``root`` is (device, inode), ``clock`` this machine's clock (ns) at its start."""
+        self._part["end"] = {"root": list(root), "clock": clock, "complete": complete}
+        self._flush()
+
+    def void(self) -> None:
+        """Take back every part of this change: it was seen on something that is not the root any more."""
+        self._part = {"void": True}
+        self._flush()
+
+    def _add(self, key: str, value: Any, weight: int) -> None:
+        self._part.setdefault(key, []).append(value)
+        self._grow(weight + 8)
+
+    def _grow(self, weight: int) -> None:
+        self.is_empty = False
+        self._weight += weight
+        if self._weight > PART:
+            self._flush()
+
+    def _flush(self) -> None:
+        part, self._part, self._weight, self._directory = self._part, {}, 0, None
+        self._emit(part)
