@@ -43,12 +43,20 @@ class Reader(Protocol):
         """Return the run directories whose documents are among the ``changed`` paths."""
         ...
 
+    def runs_begun(self, changed: Iterable[str], is_run_dir: Callable[[str], bool]) -> set[str]:
+        """Return the run directories that a file which is no document may just have made one."""
+        ...
+
     def read_run(self, path: str, documents: Mapping[str, bytes]) -> Run:
         """Read the run in ``path`` from whichever documents are at hand, by name. Never raises."""
         ...
 
     def find_unreadable(self, documents: Mapping[str, bytes]) -> frozenset[str]:
         """Name the documents that hold nothing usable (half-written, empty): what was known stays."""
+        ...
+
+    def keep_known(self, run: Run, before: Run, unreadable: Collection[str]) -> Run:
+        """Return ``run`` with what its ``unreadable`` documents would have said taken from ``before``."""
         ...
 
     def artifacts_touched(self, changed: Iterable[str]) -> dict[str, set[str]]:

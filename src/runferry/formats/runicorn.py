@@ -7,7 +7,9 @@ raises. Series, logs and media are not read here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from runferry.formats.base import METADATA_LIMIT, Has
 from runferry.formats.document import (
@@ -37,10 +39,12 @@ __all__ = [
     "find_unreadable",
     "is_metadata",
     "is_run_dir",
+    "keep_known",
     "read_archived",
     "read_run",
     "read_version_metadata",
     "read_versions",
+    "runs_begun",
     "runs_touched",
 ]
 
@@ -55,13 +59,22 @@ DOCUMENTS = frozenset({META, STATUS, SUMMARY, ENVIRONMENT, ASSETS, DELETED, CREA
 DEFAULT = "default"
 """What Runicorn itself calls a project or a run that was given no name."""
 
+_TOLD_BY = {
+    META: ("id", "project", "name", "created_at", "pid", "hostname", "meta"),
+    STATUS: ("status", "started_at", "ended_at", "exit_reason"),
+    SUMMARY: ("best_metric_value", "best_metric_name", "summary"),
+    ENVIRONMENT: ("environment",),
+    ASSETS: ("artifacts_created", "artifacts_used", "assets"),
+    CREATED: ("artifacts_created", "assets"),
+    USED: ("artifacts_used", "assets"),
+    DELETED: ("deleted_at",),
+}
+
 _RECYCLE = ".recycle"
 _MARKS = tuple(f"/{name}" for name in (META, STATUS, EVENTS))
 _LARGEST_PID = 2**31 - 1
 # what users store inside an artifact may look like a run and is none
-_CONTENT = re.compile(
-    r"(?:^|/)(?:artifacts/[^/]+/[^/]+/v\d+/files|archive/(?:blobs|manifests|outputs))(?:/|$)"
-)
+_CONTENT = re.compile(r"(?:^|/)(?:artifacts/[^/]+/[^/]+/v\d+/files|archive/(?:blobs|manifests|outputs))(?:/|$)")
 _RUN_ID = re.compile(r"\d{8}_\d{6}_[0-9a-f]{6}")
 
 
@@ -86,16 +99,18 @@ def is_run_dir(path: str, has: Has) -> bool:
 
 
 def runs_touched(changed: Iterable[str], is_run_dir: Callable[[str], bool]) -> set[str]:
-    """Return the run directories that hold a changed document.
+    """Return the run directories that hold a changed document."""
+    return _directories_of(changed, DOCUMENTS, is_run_dir)
 
-    A changed events.jsonl counts too: together with a meta.json it makes a directory a run.
-    """
-    directories = set()
-    for path in changed:
-        directory, _, name = path.rpartition("/")
-        if name in DOCUMENTS or name == EVENTS:
-            directories.add(directory)
-    return {directory for directory in directories if is_run_dir(directory)}
+
+def runs_begun(changed: Iterable[str], is_run_dir: Callable[[str], bool]) -> set[str]:
+    """Return the run directories whose events.jsonl is among the changed: with a meta.json it makes a run."""
+    return _directories_of(changed, frozenset({EVENTS}), is_run_dir)
+
+
+def _directories_of(changed: Iterable[str], names: frozenset[str], is_run_dir: Callable[[str], bool]) -> set[str]:
+    found = (path.rpartition("/") for path in changed)
+    return {path for path in {path for path, _, name in found if name in names} if is_run_dir(path)}
 
 
 def is_metadata(path: str, size: int, is_run_dir: Callable[[str], bool] | None = None) -> bool:
@@ -119,9 +134,7 @@ def _looks_like_run(path: str) -> bool:
 
 def find_unreadable(documents: Mapping[str, bytes]) -> frozenset[str]:
     """Name the documents that hold no JSON object; an unreadable ``.deleted`` still says that it is there."""
-    return frozenset(
-        name for name, data in documents.items() if name != DELETED and read_document(data) is None
-    )
+    return frozenset(name for name, data in documents.items() if name != DELETED and read_document(data) is None)
 
 
 def read_run(path: str, documents: Mapping[str, bytes]) -> Run:
@@ -152,15 +165,20 @@ def read_run(path: str, documents: Mapping[str, bytes]) -> Run:
         best_metric_value=number_of(summary, "best_metric_value"),
         best_metric_name=text_of(summary, "best_metric_name"),
         artifacts_created=len(created) + len(objects_of(assets, "outputs")),
-        artifacts_used=len(used)
-        + len(objects_of(assets, "datasets"))
-        + len(objects_of(assets, "pretrained")),
+        artifacts_used=len(used) + len(objects_of(assets, "datasets")) + len(objects_of(assets, "pretrained")),
         deleted_at=_read_deletion(path, read, (ended_at, started_at, created_at)),
         summary=summary,
         meta=meta,
         environment=read.get(ENVIRONMENT, {}),
         assets=_join_assets(assets, created, used),
     )
+
+
+def keep_known(run: Run, before: Run, unreadable: Collection[str]) -> Run:
+    """Return ``run`` with what its unreadable documents would have said taken from ``before``."""
+    kept = {field for name in unreadable for field in _TOLD_BY.get(name, ())}
+    values: dict[str, Any] = {field: getattr(before, field) for field in kept}
+    return replace(run, **values)
 
 
 def read_archived(path: str, documents: Mapping[str, bytes]) -> list[ArtifactVersion]:

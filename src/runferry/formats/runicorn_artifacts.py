@@ -107,9 +107,7 @@ def read_archived_assets(path: str, assets: Document, *, run_id: str, place: str
     return list(found.values())
 
 
-def _read_version(
-    item: Document, *, name: str, type: str, path: str, aliases: tuple[str, ...]
-) -> ArtifactVersion:
+def _read_version(item: Document, *, name: str, type: str, path: str, aliases: tuple[str, ...]) -> ArtifactVersion:
     return ArtifactVersion(
         name=name,
         type=type,

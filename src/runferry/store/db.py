@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,6 +22,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from runferry.errors import DiskFull, RunferryError
 from runferry.store.migrations import HEAD
+
+T = TypeVar("T")
 
 WRITER_WAIT_SECONDS = 60.0
 """How long a writer waits for the one before it: far longer than any single transaction should take."""
@@ -60,9 +64,7 @@ class Database:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise RunferryError(
-                f"Cannot create the data directory {self._path.parent}: {error.strerror}."
-            ) from error
+            raise RunferryError(f"Cannot create the data directory {self._path.parent}: {error.strerror}.") from error
         self._engine = _make_engine(self._path)
         try:
             self._bring_up_to_date()
@@ -147,6 +149,13 @@ def upsert(
     connection.execute(statement, list(rows))
 
 
+def split(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:
+    """Yield the values in lists that are short enough for one statement's ``IN``."""
+    rest = iter(values)
+    while part := list(islice(rest, size)):
+        yield part
+
+
 def _make_engine(path: Path) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
@@ -201,9 +210,7 @@ def _migrate(connection: Connection, path: Path) -> None:
 def _translate(error: DBAPIError, path: Path) -> RunferryError:
     reason = str(error.orig)
     if "disk is full" in reason:
-        return DiskFull(
-            f"The disk that holds {path} is full: free some space; nothing half-written was kept."
-        )
+        return DiskFull(f"The disk that holds {path} is full: free some space; nothing half-written was kept.")
     if "locked" in reason:
         return RunferryError(f"The index {path} is in use by another program; close it and try again.")
     if "not a database" in reason or "malformed" in reason:

@@ -22,9 +22,7 @@ class ServerRow:
     directory: str
 
 
-def ensure_server(
-    connection: Connection, host_key: str, *, host: str, port: int | None, now: float
-) -> ServerRow:
+def ensure_server(connection: Connection, host_key: str, *, host: str, port: int | None, now: float) -> ServerRow:
     """Return the server with this host key (a ``SHA256:...`` fingerprint), remembering it if it is new.
 
     A known server keeps its first label and directory under whatever name it is reached now.
@@ -74,8 +72,4 @@ def _candidates(first: str, base: str, mark: str, marks: str, shortest: int) -> 
 
 
 def _first_free(connection: Connection, column: Column[str], candidates: Iterator[str]) -> str:
-    return next(
-        name
-        for name in candidates
-        if connection.execute(select(column).where(column == name)).first() is None
-    )
+    return next(name for name in candidates if connection.execute(select(column).where(column == name)).first() is None)

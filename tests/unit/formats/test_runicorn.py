@@ -18,10 +18,12 @@ from runferry.formats.runicorn import (
     find_unreadable,
     is_metadata,
     is_run_dir,
+    keep_known,
     read_archived,
     read_run,
     read_version_metadata,
     read_versions,
+    runs_begun,
     runs_touched,
 )
 
@@ -86,11 +88,13 @@ def test_a_project_may_be_called_artifacts() -> None:
     assert find_runs(["artifacts/m/runs/r1/meta.json", "artifacts/m/runs/r1/status.json"]) == {"artifacts/m/runs/r1"}
 
 
-def test_only_documents_and_new_events_touch_a_run() -> None:
+def test_documents_touch_a_run_and_events_may_begin_one() -> None:
     changed = [f"{PATH}/{name}" for name in ("logs.txt", "media/meta.json", "notes.json")]
     assert runs_touched(changed, {PATH}.__contains__) == set()
     assert runs_touched([*changed, f"{PATH}/status.json"], {PATH}.__contains__) == {PATH}
-    assert runs_touched([f"{PATH}/events.jsonl"], {PATH}.__contains__) == {PATH}
+    assert runs_touched([f"{PATH}/events.jsonl"], {PATH}.__contains__) == set()
+    assert runs_begun([f"{PATH}/events.jsonl", f"{PATH}/meta.json"], {PATH}.__contains__) == {PATH}
+    assert runs_begun([f"{PATH}/meta.json", "no/events.jsonl"], {PATH}.__contains__) == set()
     assert runs_touched(["meta.json"], {""}.__contains__) == {""}
 
 
@@ -174,6 +178,24 @@ def test_text_in_another_encoding_does_not_hide_the_rest() -> None:
     run = read_run(PATH, {"status.json": b'\xef\xbb\xbf{"status": "caf\xe9", "started_at": 1}'})
     assert (run.status, run.started_at) == ("caf\ufffd", 1.0)
     assert read_run(PATH, {"status.json": rb'{"status": "\ud800!"}'}).status == "\ufffd!"
+
+
+def test_what_an_unreadable_document_said_before_stays() -> None:
+    before = read_run(
+        PATH,
+        {
+            "meta.json": encode({"id": "mine", "project": "p", "name": "n", "pid": 7}),
+            "status.json": encode({"status": "running", "started_at": 6}),
+            "summary.json": encode({"best_metric_value": 1}),
+            "artifacts_used.json": encode({"artifacts": [{}]}),
+        },
+    )
+    found = {"meta.json": encode({"id": "mine", "project": "q"}), "status.json": b"", "summary.json": b"{}"}
+    after = keep_known(read_run(PATH, found), before, find_unreadable(found))
+    assert (after.project, after.pid) == ("q", None)
+    assert (after.status, after.started_at) == ("running", 6.0)
+    assert (after.best_metric_value, after.artifacts_used) == (None, 0)
+    assert keep_known(read_run(PATH, {}), before, DOCUMENTS) == before
 
 
 def test_any_status_is_kept() -> None:

@@ -82,9 +82,7 @@ def _create_syncs() -> None:
         sa.Column("last_sync_at", sa.Float(), nullable=True),
         sa.ForeignKeyConstraint(["server_id"], ["servers.id"], name=op.f("fk_syncs_server_id_servers")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_syncs")),
-        sa.UniqueConstraint(
-            "server_id", "remote_root", "mode", name=op.f("uq_syncs_server_id_remote_root_mode")
-        ),
+        sa.UniqueConstraint("server_id", "remote_root", "mode", name=op.f("uq_syncs_server_id_remote_root_mode")),
     )
 
 
@@ -105,9 +103,7 @@ def _create_artifacts() -> None:
         sa.Column("aliases", sa.Text(), nullable=False),
         sa.Column("gone_at", sa.Float(), nullable=True),
         sa.ForeignKeyConstraint(["server_id"], ["servers.id"], name=op.f("fk_artifacts_server_id_servers")),
-        sa.ForeignKeyConstraint(
-            ["sync_id"], ["syncs.id"], name=op.f("fk_artifacts_sync_id_syncs"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["sync_id"], ["syncs.id"], name=op.f("fk_artifacts_sync_id_syncs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("sync_id", "path", name=op.f("pk_artifacts")),
     )
 
@@ -134,9 +130,7 @@ def _create_files() -> None:
         sa.Column("is_racy", sa.Boolean(), nullable=False),
         sa.Column("landed_at", sa.Float(), nullable=True),
         sa.Column("gone_at", sa.Float(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["sync_id"], ["syncs.id"], name=op.f("fk_files_sync_id_syncs"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["sync_id"], ["syncs.id"], name=op.f("fk_files_sync_id_syncs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("sync_id", "path", name=op.f("pk_files")),
         sqlite_with_rowid=False,
     )
@@ -153,9 +147,7 @@ def _create_partials() -> None:
         sa.Column("ctime_ns", sa.BigInteger(), nullable=False),
         sa.Column("inode", sa.BigInteger(), nullable=False),
         sa.Column("device", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["sync_id"], ["syncs.id"], name=op.f("fk_partials_sync_id_syncs"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["sync_id"], ["syncs.id"], name=op.f("fk_partials_sync_id_syncs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("sync_id", "path", name=op.f("pk_partials")),
     )
 
@@ -194,9 +186,7 @@ def _create_runs() -> None:
         sa.Column("environment", sa.Text(), nullable=False),
         sa.Column("assets", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["server_id"], ["servers.id"], name=op.f("fk_runs_server_id_servers")),
-        sa.ForeignKeyConstraint(
-            ["sync_id"], ["syncs.id"], name=op.f("fk_runs_sync_id_syncs"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["sync_id"], ["syncs.id"], name=op.f("fk_runs_sync_id_syncs"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
         sa.UniqueConstraint("sync_id", "path", name=op.f("uq_runs_sync_id_path")),
     )
