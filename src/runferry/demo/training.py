@@ -156,8 +156,7 @@ def draw_png(rng: random.Random) -> bytes:
     header = struct.pack(">IIBBBBB", size, size, 8, 0, 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(b"".join(rows))), (b"IEND", b""))
     chunks = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in parts
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
@@ -176,9 +175,7 @@ def train(root: Path, plan: Plan, *, run_id: str, crash_after: float | None) -> 
     for step in range(1, plan.steps + 1):
         write_step(writer, curves, plan, step=step, at=time.time())
         if crash_after is not None and time.time() - began > crash_after:
-            writer.add_log(
-                time.time(), "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB"
-            )
+            writer.add_log(time.time(), "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.50 GiB")
             os.kill(os.getpid(), signal.SIGKILL)
         if is_parent_gone(plan.pace):
             return
@@ -196,9 +193,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--crash-after", type=float)
     given = parser.parse_args()
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group; the parent decides about the end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides about the end
     plan = Plan(given.project, given.name, steps=given.steps, pace=given.pace, seed=given.seed)
     train(given.root, plan, run_id=given.run_id, crash_after=given.crash_after)
 

@@ -94,9 +94,7 @@ class Shelf:
     def add(self, files: Mapping[str, bytes], *, run: RunWriter, at: float) -> None:
         number = len(self._versions) + 1
         directory = self._directory / f"v{number}"
-        listed = [
-            self._store(directory / "files" / path, data, path=path, at=at) for path, data in files.items()
-        ]
+        listed = [self._store(directory / "files" / path, data, path=path, at=at) for path, data in files.items()]
         total = {"size_bytes": sum(map(len, files.values())), "num_files": len(files)}
         manifest = {
             "files": listed,

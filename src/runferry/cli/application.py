@@ -1,0 +1,59 @@
+"""Puts the commands together. It does nothing itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from runferry import __version__
+from runferry.cli import connections, runs, serve, sync
+
+HELP = "Brings ML experiments home: live, correct local copies of runs on remote servers, over plain SSH."
+
+COMMANDS = (
+    serve.serve,
+    serve.demo,
+    connections.connect,
+    connections.disconnect,
+    connections.ls,
+    sync.sync,
+    runs.runs,
+    runs.status,
+    runs.problems,
+    connections.doctor,
+)
+
+
+def show_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"runferry {__version__}")
+        raise typer.Exit
+
+
+def show_nothing(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """The root command: it only has options that end it."""
+
+
+def build_app() -> typer.Typer:
+    app = typer.Typer(
+        name="runferry",
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback(help=HELP)(show_nothing)
+    for command in COMMANDS:
+        app.command()(command)
+    return app
+
+
+def main() -> None:
+    """Run the command line's command; its exit code is in ``docs/cli.md``."""
+    build_app()()

@@ -1,0 +1,149 @@
+"""Finds the running Runferry server, or starts one for the duration, and asks it. The only HTTP client of the CLI."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import Any, cast
+
+import httpx
+
+from runferry.app import SERVER_FILE
+from runferry.cli.exits import find_exit_code
+from runferry.cli.options import ServerChoice
+from runferry.config import Settings, load_settings
+from runferry.demo.hosting import hosting
+from runferry.errors import InvalidRequest, RunferryError
+
+ANSWER_SECONDS = 90.0
+"""A login with its helper may take 15 + 30 seconds at the server; anything longer than this is a fault."""
+
+HEALTH_SECONDS = 3.0
+
+Json = dict[str, Any]
+
+
+class NoServer(RunferryError):
+    """The Runferry server itself does not answer, or what answers is not one."""
+
+    exit_code = 4
+
+
+class ApiError(Exception):
+    """The server answered with an error; ``str()`` is its sentence, ``body`` all of it."""
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        super().__init__(str(body.get("detail") or f"The server answered {status}."))
+        self.status = status
+        self.body = body
+
+    @property
+    def exit_code(self) -> int:
+        return find_exit_code(self.status, self.body)
+
+
+class Client:
+    """Asks one Runferry server. ``is_own``: it runs inside this command and ends with it."""
+
+    def __init__(self, http: httpx.AsyncClient, *, is_own: bool) -> None:
+        self._http = http
+        self.is_own = is_own
+
+    @property
+    def url(self) -> str:
+        return str(self._http.base_url).rstrip("/")
+
+    async def get(self, path: str, /, **params: object) -> Any:
+        """Raises ApiError, or NoServer when the server does not answer."""
+        given = {key: value for key, value in params.items() if value is not None}
+        return await self._ask("GET", path, params=given)
+
+    async def post(self, path: str, body: Mapping[str, object]) -> Json:
+        """Raises as ``get`` does."""
+        given = {key: value for key, value in body.items() if value is not None}
+        return cast(Json, await self._ask("POST", path, json=given))
+
+    async def follow_events(self) -> AsyncGenerator[tuple[str, Json], None]:
+        """Yield (kind, data) of the event stream until it ends. Raises NoServer when it breaks."""
+        timeout = httpx.Timeout(HEALTH_SECONDS, read=None)  # the server's pings tell nothing a reader waits for
+        try:
+            async with self._http.stream("GET", "/api/events", timeout=timeout) as response:
+                kind = "message"
+                async for line in response.aiter_lines():
+                    field, _, value = line.partition(":")
+                    if field == "event":
+                        kind = value.strip()
+                    elif field == "data":
+                        yield kind, json.loads(value)
+        except httpx.HTTPError as error:
+            raise self._translate(error) from error
+
+    async def _ask(self, method: str, path: str, **options: Any) -> Any:
+        try:
+            response = await self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            raise self._translate(error) from error
+        try:
+            body = response.json()
+        except ValueError:
+            raise NoServer(f"{self.url} answered something that is not Runferry's.") from None
+        if response.is_success:
+            return body
+        raise ApiError(response.status_code, body if isinstance(body, dict) else {})
+
+    def _translate(self, error: httpx.HTTPError) -> NoServer:
+        return NoServer(f"The Runferry server at {self.url} does not answer ({type(error).__name__}).")
+
+
+@contextlib.asynccontextmanager
+async def open_client(choice: ServerChoice) -> AsyncIterator[Client]:
+    """Yield a client of the chosen server, of the one that works in the data directory, or of one started here.
+
+    Raises InvalidRequest for an address that is none, NoServer when the chosen server does not answer.
+    """
+    if choice.url is not None:
+        async with make_http(check_url(choice.url)) as http:
+            client = Client(http, is_own=False)
+            await client.get("/api/health")
+            yield client
+        return
+    settings = load_settings(choice.data_dir, port=0, host="127.0.0.1")
+    url = await find_server(settings)
+    if url is not None:
+        async with make_http(url) as http:
+            yield Client(http, is_own=False)
+        return
+    async with hosting(settings) as own, make_http(own) as http:
+        yield Client(http, is_own=True)
+
+
+async def find_server(settings: Settings) -> str | None:
+    """Return the address of the server that works in this data directory, if one answers there."""
+    try:
+        found = json.loads((settings.data_dir / SERVER_FILE).read_text(encoding="utf-8"))
+        url = check_url(found["url"])
+    except (OSError, ValueError, KeyError, TypeError, InvalidRequest):
+        return None
+    async with make_http(url) as http:
+        try:
+            response = await http.get("/api/health", timeout=HEALTH_SECONDS)
+        except httpx.HTTPError:
+            return None  # what a killed server left behind
+    return url if response.is_success else None
+
+
+def make_http(url: str) -> httpx.AsyncClient:
+    # Without trust_env a proxy of the environment never sees what goes to this machine.
+    return httpx.AsyncClient(base_url=url, timeout=ANSWER_SECONDS, trust_env=False)
+
+
+def check_url(text: str) -> str:
+    """Return the address without a final slash. Raises InvalidRequest."""
+    try:
+        url = httpx.URL(text)
+    except (httpx.InvalidURL, TypeError):
+        raise InvalidRequest(f"--url: {text!a} is not an address.") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise InvalidRequest(f"--url: {text!a} is not an address such as http://127.0.0.1:23300.")
+    return text.rstrip("/")

@@ -1,0 +1,177 @@
+"""``runferry connect``, ``disconnect``, ``ls`` and ``doctor``: what is done with a server rather than with its runs."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from runferry import errors
+from runferry.cli.client import Client, Json, open_client
+from runferry.cli.login import find_known, log_in, open_session
+from runferry.cli.options import (
+    DataDirOption,
+    IdentityOption,
+    JsonOption,
+    Login,
+    PasswordOption,
+    ServerChoice,
+    UrlOption,
+)
+from runferry.cli.running import run
+from runferry.cli.terminal import Column, Terminal
+from runferry.cli.text import count_noun, format_bytes, format_time
+from runferry.errors import NotFound, RunferryError
+from runferry.ssh.target import parse_location, parse_target
+
+TargetArgument = Annotated[
+    str, typer.Argument(metavar="USER@HOST[:PORT]", help="A server, or an alias of ~/.ssh/config.", show_default=False)
+]
+LocationArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="USER@HOST:/PATH", help="A directory of a server; ssh://user@host:port/path too.", show_default=False
+    ),
+]
+AllOption = Annotated[bool, typer.Option("-a", "--all", help="Show names that begin with a dot, too.")]
+
+
+def connect(
+    target: TargetArgument,
+    identity: IdentityOption = None,
+    password: PasswordOption = False,
+    url: UrlOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Log in to a server and keep the connection open in the running Runferry."""
+    login = Login(identity, password)
+
+    async def work(terminal: Terminal) -> None:
+        where = parse_target(target)
+        async with open_client(ServerChoice(url, data_dir)) as client:
+            show_connected(terminal, client, await log_in(client, terminal, where, login))
+
+    run(work)
+
+
+def show_connected(terminal: Terminal, client: Client, answer: Json) -> None:
+    server = answer["server"]
+    state = "new, now remembered" if answer["host_key"] == "added" else "known"
+    terminal.say(f"Connected: {answer['connection_id']}")
+    terminal.say(f"  host key   {answer['fingerprint']} ({state})")
+    terminal.say(f"  transport  {answer['transport']}")
+    offers = [server["hostname"], server["os"], f"Python {server['python']}" if server["python"] else ""]
+    terminal.say(f"  server     {', '.join(offer for offer in offers if offer) or 'tells nothing about itself'}")
+    if client.is_own:
+        terminal.note(
+            "No Runferry server is running, so the connection ends now. `runferry serve` opens it again by itself "
+            "where a key or the SSH agent is enough."
+        )
+
+
+def disconnect(target: TargetArgument, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
+    """Close a connection and stop its syncs. Local copies stay."""
+
+    async def work(terminal: Terminal) -> None:
+        where = parse_target(target)
+        async with open_client(ServerChoice(url, data_dir)) as client:
+            known = await find_known(client, where)
+            if known is None:
+                raise NotFound(f"There is no connection to {where}; `runferry status` lists them.")
+            answer = await client.post("/api/unified/disconnect", {"connection_id": known["connection_id"]})
+            terminal.say(answer["message"])
+
+    run(work)
+
+
+def ls(
+    location: LocationArgument,
+    show_all: AllOption = False,
+    identity: IdentityOption = None,
+    password: PasswordOption = False,
+    url: UrlOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List a directory of a server: size, time of change, name."""
+    login = Login(identity, password)
+
+    async def work(terminal: Terminal) -> None:
+        target, path = parse_location(location)
+        async with (
+            open_client(ServerChoice(url, data_dir)) as client,
+            open_session(client, terminal, target, login) as session,
+        ):
+            answer = await client.get(
+                "/api/unified/listdir",
+                path=path or "~",
+                show_hidden=show_all,
+                connection_id=session.connection_id,
+            )
+        if as_json:
+            terminal.write(json.dumps(answer))
+            return
+        columns = [Column("size", is_number=True), Column("changed"), Column("name", is_flexible=True)]
+        terminal.show_table(columns, [describe_item(item) for item in answer["items"]])
+        terminal.note(f"{answer['current_path']}: {count_noun(len(answer['items']), 'item')}")
+
+    run(work)
+
+
+def describe_item(item: Json) -> tuple[str, str, str]:
+    is_directory = item["type"] == "dir"
+    mark = ("@" if item.get("is_link") else "") + ("/" if is_directory else "")
+    size = format_bytes(item["size"]) if item["type"] == "file" else ""
+    return size, format_time(item["mtime"]), item["name"] + mark
+
+
+def doctor(
+    target: TargetArgument,
+    identity: IdentityOption = None,
+    password: PasswordOption = False,
+    url: UrlOption = None,
+    data_dir: DataDirOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try a server step by step: what was tried, what it offers, why agent or SFTP. Nothing stays open."""
+    login = Login(identity, password)
+
+    async def work(terminal: Terminal) -> int:
+        where = parse_target(target)
+        async with open_client(ServerChoice(url, data_dir)) as client:
+            report = await log_in(client, terminal, where, login, path="/api/doctor")
+        if as_json:
+            terminal.write(json.dumps(report))
+        else:
+            show_report(terminal, report)
+        return 0 if report["ok"] else find_report_code(report["facts"])
+
+    run(work)
+
+
+def show_report(terminal: Terminal, report: Json) -> None:
+    for step in report["steps"]:
+        mark, style = ("ok  ", "green") if step["ok"] else ("FAIL", "red")
+        terminal.say(f"{mark}  {step['name']:<11} {step['message']}", style="" if step["ok"] else style)
+    facts: dict[str, Any] = report["facts"]
+    shown = {
+        "system": facts.get("os"),
+        "python": facts.get("python") or ("none found" if "transport" in facts else None),
+        "filesystem": facts.get("filesystem"),
+        "inotify": f"{facts['inotify_watches']:,} watches" if facts.get("inotify_watches") else None,
+    }
+    for name, value in shown.items():
+        if value:
+            terminal.say(f"      {name:<11} {value}")
+    for line in facts.get("tried") or ():
+        terminal.say(f"      tried       {line}")
+    if facts.get("known_fingerprint"):
+        terminal.say(f"      known key   {facts['known_fingerprint']}")
+        terminal.say(f"      shown key   {facts['fingerprint']}")
+
+
+def find_report_code(facts: Json) -> int:
+    """Return the exit code of the error that ended the examination."""
+    kind = getattr(errors, str(facts.get("error")), RunferryError)
+    return kind.exit_code if isinstance(kind, type) and issubclass(kind, RunferryError) else 1

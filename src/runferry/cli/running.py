@@ -1,0 +1,48 @@
+"""Runs a command's work and turns its end into an exit code and one sentence. The only place that does either."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import typer
+
+from runferry.app import find_loop_factory
+from runferry.cli.client import ApiError
+from runferry.cli.terminal import Terminal
+from runferry.errors import HostKeyChanged, RunferryError
+
+INTERRUPTED = 130
+
+
+def run(work: Callable[[Terminal], Awaitable[int | None]]) -> None:
+    """Run ``work`` to its end; the number it returns, if any, becomes the exit code."""
+    terminal = Terminal()
+
+    async def finish() -> int | None:
+        return await work(terminal)
+
+    try:
+        with asyncio.Runner(loop_factory=find_loop_factory()) as runner:
+            code = runner.run(finish())
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    except (ApiError, RunferryError) as error:
+        fail(terminal, error)
+    if code:
+        raise typer.Exit(code)
+
+
+def fail(terminal: Terminal, error: ApiError | RunferryError) -> NoReturn:
+    """Say what happened and end with the error's exit code."""
+    body = error.body if isinstance(error, ApiError) else error.extra()
+    terminal.note(f"runferry: {error}", style="red")
+    if error.exit_code == HostKeyChanged.exit_code:
+        terminal.note(f"  the key we know:  {body.get('known_fingerprint')}")
+        terminal.note(f"  the key it shows: {body.get('fingerprint')}")
+    if candidates := body.get("candidates"):
+        terminal.note(f"  one of: {', '.join(map(str, candidates))}" if isinstance(candidates, list) else "")
+    if retry_after := body.get("retry_after"):
+        terminal.note(f"  try again in {retry_after} s")
+    raise typer.Exit(error.exit_code)
