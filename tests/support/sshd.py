@@ -35,7 +35,7 @@ class SshdOptions(TypedDict, total=False):
     by name in its home). ``passwords`` turns on PAM with password and keyboard-interactive logins beside the
     key.
     ``path`` goes first on the sessions' PATH; their HOME is then an empty directory.
-    ``host_keys`` are key types, by default ed25519 alone.
+    ``host_keys`` are key types, by default ed25519 alone. ``extra_config`` wins over everything else.
     """
 
     account: Account
@@ -171,6 +171,17 @@ class Sshd:
         """Return the pids of the per-connection processes, one per connection, oldest first."""
         return children_of(self._daemon.pid) if self._daemon else []
 
+    def command_pids(self) -> list[int]:
+        """Return the pids of what runs for the connected users: everything below the listener that is not sshd."""
+        found: list[int] = []
+        waiting = self.child_pids()
+        while waiting:
+            pid = waiting.pop()
+            waiting.extend(children_of(pid))
+            if not name_of(pid).startswith("sshd"):
+                found.append(pid)
+        return found
+
     def drop_connections(self) -> None:
         """Break every open link by killing its sshd processes; commands started over them are left alone."""
         end_processes(self._connection_processes())
@@ -234,7 +245,9 @@ class Sshd:
             lines.append(f"ForceCommand {command}")
         if self.root != Path("/"):
             lines.append(f"ChrootDirectory {self.root}")
-        return "\n".join([*lines, options.get("extra_config", ""), ""])
+        extra = options.get("extra_config", "")
+        # sshd takes the first value of a keyword; a Match block takes everything below it
+        return "\n".join([*lines, extra, ""] if "Match " in extra else [extra, *lines, ""])
 
     def __enter__(self) -> Sshd:
         return self

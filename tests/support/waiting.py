@@ -26,9 +26,7 @@ async def eventually(
         await asyncio.sleep(every)
 
 
-def eventually_now(
-    condition: Callable[[], T], *, within: float = 10.0, every: float = 0.02, what: str = ""
-) -> T:
+def eventually_now(condition: Callable[[], T], *, within: float = 10.0, every: float = 0.02, what: str = "") -> T:
     """Do as ``eventually`` does, for tests without an event loop."""
     deadline = time.monotonic() + within
     while True:

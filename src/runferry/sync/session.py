@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from runferry.blocking import in_thread
 from runferry.errors import (
@@ -26,11 +27,12 @@ from runferry.errors import (
 from runferry.model import Change, Entry, Problem, ProblemCode, Snapshot
 from runferry.remote.base import Remote
 from runferry.store.files import LocalTree
-from runferry.store.sync_state import FileRecord, SyncState
+from runferry.store.sync_state import FileRecord, Held, SyncState
 from runferry.sync.backlog import Backlog
 from runferry.sync.copy import Copy
 from runferry.sync.diff import has_ancestor
 from runferry.sync.fetch import Fetcher
+from runferry.sync.gauges import Meter, RemoteClock
 from runferry.sync.journal import Journal
 from runferry.sync.plan import Step, may_grow
 from runferry.sync.revisits import Revisits
@@ -51,21 +53,6 @@ RETRY_AFTER = 10.0
 _WAITED_OUT = (ConnectionLost, RemoteFailed, DiskFull, NotFound, AccessDenied, NotADirectory)
 
 
-class RemoteClock:
-    """Estimates the server's clock from the last time it was told."""
-
-    def __init__(self) -> None:
-        self._told_ns = 0
-        self._at_ns = 0
-
-    def set(self, clock_ns: int) -> None:
-        if clock_ns:
-            self._told_ns, self._at_ns = clock_ns, time.monotonic_ns()
-
-    def now_ns(self) -> int:
-        return self._told_ns + time.monotonic_ns() - self._at_ns if self._told_ns else 0
-
-
 class SyncSession:
     """One running sync. Create it, run ``run()`` in a task you own, and cancel that task (or ``stop()``) to end it."""
 
@@ -79,8 +66,11 @@ class SyncSession:
         wants: Wants,
         skip_reason: SkipReason,
         hooks: Hooks,
+        suspect_since: float | None = None,
     ) -> None:
+        """``suspect_since``: what landed after it may have been torn by a power failure and is verified first."""
         self.spec = spec
+        self._suspect_since = suspect_since
         self._remote = remote
         self._tree = tree
         self._state = state
@@ -97,7 +87,7 @@ class SyncSession:
             revisits=self._revisits,
         )
         self._clock = RemoteClock()
-        self._meter = _Meter()
+        self._meter = Meter()
         self._doing = SessionState.STARTING
         self._last_error: str | None = None
         self._halt: str | None = None
@@ -138,6 +128,11 @@ class SyncSession:
         )
 
     @property
+    def listing(self) -> Mapping[str, Entry]:
+        """Return the root as last listed, by path; it goes on changing."""
+        return self._listing
+
+    @property
     def problems(self) -> Sequence[Problem]:
         """Return what needs attention first, then what was left out on purpose (skipped, excluded, links)."""
         halted = [Problem("", ProblemCode.HALTED, self._halt)] if self._halt else []
@@ -161,7 +156,7 @@ class SyncSession:
     async def stop(self) -> None:
         """End the session: what has landed is committed, and no task is left. Idempotent."""
         task = self._task
-        if task is not None and not task.done():
+        if task is not None:
             task.cancel()
             await asyncio.wait([task])
         await self._journal.flush()
@@ -173,16 +168,21 @@ class SyncSession:
         Raises what cannot be waited out, such as AuthenticationFailed or HostKeyChanged while reconnecting.
         """
         self._task = asyncio.current_task()
-        await self._prepare()
-        while True:
-            error = await self._run_epoch()
-            self._last_error = str(error)
-            if not isinstance(error, _WAITED_OUT):
-                self._show(SessionState.FAILED)
-                raise error
-            is_link = isinstance(error, ConnectionLost)
-            self._show(SessionState.RECONNECTING if is_link else SessionState.HALTED)
-            await asyncio.sleep(0.1 if is_link else RETRY_AFTER)
+        try:
+            await self._prepare()
+            while True:
+                await self._wait_out(await self._run_epoch())
+        finally:
+            self._task = None
+
+    async def _wait_out(self, error: RunferryError) -> None:
+        self._last_error = str(error)
+        if not isinstance(error, _WAITED_OUT):
+            self._show(SessionState.FAILED)
+            raise error
+        is_link = isinstance(error, ConnectionLost)
+        self._show(SessionState.RECONNECTING if is_link else SessionState.HALTED)
+        await asyncio.sleep(0.1 if is_link else RETRY_AFTER)
 
     async def _prepare(self) -> None:
         await in_thread(self._tree.open)
@@ -203,12 +203,23 @@ class SyncSession:
                 self._tree.truncate(path, expected)
             elif size != expected:
                 changed.append(FileRecord(record.entry, None, record.gone_at))
+                continue
+            if self._suspect_since is not None and record.held.landed_at >= self._suspect_since:
+                changed.append(FileRecord(record.entry, self._verified(path, record.held), record.gone_at))
         return changed
+
+    def _verified(self, path: str, held: Held) -> Held | None:
+        """Compare with the recorded hash; bytes that were appended have none and are left for the server to confirm."""
+        if not held.content_hash:
+            return replace(held, is_racy=True)
+        return held if self._tree.hash_file(path) == held.content_hash else None
 
     async def _run_epoch(self) -> RunferryError:
         """Work over one link until it breaks; returns what broke it."""
         self._copy.start_over()
         self._has_listing = False
+        self._answering = self._asked
+        self._scan_wanted.clear()
         errors: list[RunferryError] = []
         try:
             await self._work()
@@ -447,30 +458,6 @@ class SyncSession:
     def _publish(self) -> None:
         if not self._backlog.is_empty:
             self._hooks.on_progress(self.progress)
-
-
-class _Meter:
-    """A moving rate in bytes per second over the last few seconds."""
-
-    def __init__(self) -> None:
-        self._amount = 0.0
-        self._rate = 0.0
-        self._since = time.monotonic()
-
-    def add(self, amount: int) -> None:
-        self._amount += amount
-        self._roll()
-
-    def rate(self) -> float:
-        self._roll()
-        return self._rate
-
-    def _roll(self) -> None:
-        elapsed = time.monotonic() - self._since
-        if elapsed >= 0.5:
-            share = min(1.0, elapsed / 2.0)
-            self._rate += share * (self._amount / elapsed - self._rate)
-            self._amount, self._since = 0.0, time.monotonic()
 
 
 def _leaves(group: BaseExceptionGroup[RunferryError]) -> list[RunferryError]:
