@@ -1,0 +1,8 @@
+"""The REST API: routes, shapes, limits and the guard in front of them. The service does all the work."""
+
+from runferry.api.build import build_api
+from runferry.api.guard import Guard
+from runferry.api.legacy_ssh import DeprecationHeaders
+from runferry.api.limits import RateLimits
+
+__all__ = ["DeprecationHeaders", "Guard", "RateLimits", "build_api"]

@@ -1,0 +1,42 @@
+"""How routes reach the service, and how they describe their errors. It does no work of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from runferry.api.answers import ErrorAnswer, RateLimitAnswer
+from runferry.service import Service
+
+EXAMPLES: dict[int, str] = {
+    400: "Not connected. POST /api/unified/connect first.",
+    401: "Authentication failed: Invalid credentials",
+    403: "Permission denied on the server: /root",
+    404: "No such directory on the server: /data/runicorn",
+    408: "Connection failed: Connection timed out",
+    409: "The host key of gpu1 has changed; nothing was sent.",
+    429: "Rate limit exceeded",
+    500: "Connection failed: connection refused",
+    507: "The disk is full.",
+}
+
+
+def find_service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+TheService = Annotated[Service, Depends(find_service)]
+
+
+def describe_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the ``responses`` of a route: its error statuses, each with the one error shape and an example."""
+    described: dict[int | str, dict[str, Any]] = {}
+    for status in sorted({403, *statuses}):
+        model = RateLimitAnswer if status == 429 else ErrorAnswer
+        example: dict[str, object] = {"detail": EXAMPLES[status]}
+        if status == 429:
+            example["retry_after"] = 45
+        described[status] = {"model": model, "content": {"application/json": {"example": example}}}
+    return described

@@ -1,0 +1,51 @@
+"""Puts the routers together and completes the API's description. It opens nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.types import Lifespan
+
+from runferry import __version__
+from runferry.api import events, health, legacy_ssh, runs, unified
+from runferry.api.errors import install_error_handlers
+
+DESCRIPTION = """Live, correct local copies of ML experiments on remote servers, over plain SSH.
+
+Every error is `{"detail": "<one sentence>"}`, sometimes with more fields beside it. Unknown fields of a body are
+ignored; a wrong type or range is a 400 whose sentence names the field.
+"""
+
+
+def build_api(lifespan: Lifespan[FastAPI]) -> FastAPI:
+    """Return the application with all routes; ``lifespan`` must put the service into ``app.state.service``."""
+    app = FastAPI(
+        title="Runferry",
+        version=__version__,
+        description=DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    for module in (unified, runs, events, health, legacy_ssh):
+        app.include_router(module.router)
+    install_error_handlers(app)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    return app
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document, without the 422 answers that are never given."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        for path in document["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+        for name in ("HTTPValidationError", "ValidationError"):
+            document["components"]["schemas"].pop(name, None)
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,164 @@
+"""The unified SSH API of ``ssh_api.md``: connect, browse, sync. It shapes and checks; the service does the work."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import SecretStr
+
+from runferry.api import answers, schemas, shapes
+from runferry.api.access import TheService, describe_errors
+from runferry.api.bulk import make_bulk_response
+from runferry.service import ConnectRequest, ModeRequest
+from runferry.ssh.credentials import Credentials, Secret
+from runferry.ssh.target import Target
+from runferry.sync.spec import Mode
+
+router = APIRouter(prefix="/api/unified", tags=["unified"])
+
+AnyConnection = Annotated[
+    str | None,
+    Query(max_length=600, description="`user@host:port`; without it the current connection is meant."),
+]
+
+
+@router.post(
+    "/connect",
+    response_model=answers.ConnectAnswer,
+    responses=describe_errors(400, 401, 408, 409, 429, 500, 507),
+)
+async def connect(body: schemas.ConnectBody, service: TheService) -> answers.ConnectAnswer:
+    """Log in to a server.
+
+    A new host key is trusted, remembered and reported; a changed one is refused (409) before anything is sent. A
+    server that asks questions answers 409 with `prompts` and `attempt`: post the same body with `attempt` and
+    `answers`.
+    """
+    return shapes.shape_connected(await service.connect(read_login(body)))
+
+
+@router.post("/disconnect", response_model=answers.MessageAnswer, responses=describe_errors(400, 404, 500))
+async def disconnect(service: TheService, body: schemas.ConnectionBody | None = None) -> answers.MessageAnswer:
+    """Stop the connection's syncs, end what runs for us on the server, and close it. Local copies stay."""
+    closed = await service.disconnect(body.connection_id if body else None)
+    message = f"Disconnected from {closed}" if closed else "Not connected; nothing to do"
+    return answers.MessageAnswer(ok=True, message=message)
+
+
+@router.post("/forget_host_key", response_model=answers.MessageAnswer, responses=describe_errors(400, 500))
+async def forget_host_key(body: schemas.HostKeyBody, service: TheService) -> answers.MessageAnswer:
+    """Remove a server's host key from what Runferry has learned, after it was changed on purpose.
+
+    `~/.ssh/known_hosts` is never touched.
+    """
+    was_known = await service.forget_host_key(Target(body.host, body.port, body.username))
+    message = "Forgotten; the next connect learns the new key" if was_known else "No key of it was learned"
+    return answers.MessageAnswer(ok=True, message=message)
+
+
+@router.get(
+    "/status",
+    response_model=answers.StatusAnswer,
+    response_model_exclude_none=True,
+    responses=describe_errors(400, 404, 500),
+)
+async def status(service: TheService, connection_id: AnyConnection = None) -> answers.StatusAnswer:
+    """Tell what is connected and how far the syncs are. Answers at once, whatever the network does."""
+    return shapes.shape_status(await service.status(connection_id))
+
+
+@router.get(
+    "/listdir",
+    response_model=answers.ListingAnswer,
+    responses=describe_errors(400, 401, 404, 408, 429, 500),
+)
+async def listdir(
+    service: TheService,
+    path: Annotated[str, Query(max_length=4096, description="Empty or `~`: the home directory.")] = "~",
+    connection_id: AnyConnection = None,
+    show_hidden: bool = False,
+    depth: Annotated[int, Query(ge=1, le=2, description="2 also lists each directory's children.")] = 1,
+    limit: Annotated[int | None, Query(ge=1, le=2**31)] = None,
+    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+) -> Response:
+    """List a directory of the server: directories first, then by name. Links are followed for `type`."""
+    listing = await service.list_directory(path, connection_id, show_hidden=show_hidden, depth=depth)
+    items = listing.items[offset : None if limit is None else offset + limit]
+
+    def shape() -> dict[str, object]:
+        shaped = shapes.shape_items(items)
+        return {"ok": True, "current_path": listing.path, "items": shaped, "total": len(listing.items)}
+
+    return await make_bulk_response(shape)
+
+
+@router.post(
+    "/configure_mode",
+    response_model=answers.ConfigureAnswer,
+    response_model_exclude_none=True,
+    responses=describe_errors(400, 401, 404, 408, 429, 500, 507),
+)
+async def configure_mode(body: schemas.ConfigureBody, service: TheService) -> answers.ConfigureAnswer:
+    """Start or change a sync. Answers once the root is known to exist; the first sync runs behind the answer."""
+    is_smart = body.mode == "smart"
+    request = ModeRequest(
+        mode=Mode(body.mode),
+        remote_root=body.remote_root,
+        interval=body.sync_interval_minutes * 60 if is_smart else body.mirror_interval,
+        is_automatic=body.auto_sync or not is_smart,
+        include=tuple(body.include),
+        exclude=tuple(body.exclude),
+        max_file_size=body.max_file_size,
+        delete=body.delete,
+    )
+    return shapes.shape_configured(await service.configure_mode(request, body.connection_id))
+
+
+@router.post(
+    "/deactivate_mode",
+    response_model=answers.DeactivateAnswer,
+    responses=describe_errors(400, 404, 500),
+)
+async def deactivate_mode(body: schemas.DeactivateBody, service: TheService) -> answers.DeactivateAnswer:
+    """Stop a mode. The local copy stays."""
+    was_active = await service.deactivate_mode(Mode(body.mode), body.connection_id)
+    name = body.mode.capitalize()
+    message = f"{name} mode deactivated; the local copy stays" if was_active else f"{name} mode was not active"
+    return answers.DeactivateAnswer(ok=True, mode=body.mode, message=message)
+
+
+@router.post(
+    "/sync",
+    response_model=answers.SyncNowAnswer,
+    response_model_exclude_none=True,
+    responses=describe_errors(400, 404, 500),
+)
+async def sync(service: TheService, body: schemas.SyncBody | None = None) -> answers.SyncNowAnswer:
+    """Look at the whole root again as soon as possible. Answers at once."""
+    mode = Mode(body.mode) if body and body.mode else None
+    views = await service.sync_now(mode, body.connection_id if body else None)
+    message = f"{len(views)} sync{'s' if len(views) != 1 else ''} asked to look again"
+    return answers.SyncNowAnswer(ok=True, message=message, syncs=[shapes.shape_sync(view) for view in views])
+
+
+def read_login(body: schemas.Login) -> ConnectRequest:
+    """Turn a body into a request; secrets change from pydantic's wrapper to ours and are never shown between."""
+    return ConnectRequest(
+        Target(body.host, body.port, body.username),
+        Credentials(
+            password=reveal(body.password),
+            private_key=reveal(body.private_key),
+            private_key_path=body.private_key_path,
+            passphrase=reveal(body.passphrase),
+            use_agent=body.use_agent,
+        ),
+        accept_fingerprint=body.accept_fingerprint,
+        attempt=body.attempt,
+        answers=tuple(Secret(answer.get_secret_value()) for answer in body.answers),
+    )
+
+
+def reveal(value: SecretStr | None) -> Secret | None:
+    return Secret.of(value.get_secret_value()) if value is not None else None

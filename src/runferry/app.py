@@ -1,0 +1,153 @@
+"""The composition root: settings in, a running server out. It holds no rules of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import orjson
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from runferry.api import DeprecationHeaders, Guard, RateLimits, build_api
+from runferry.blocking import in_thread
+from runferry.config import Settings
+from runferry.errors import Conflict, InvalidRequest
+from runferry.service import Service
+from runferry.web import install_pages
+
+SERVER_FILE = "server.json"
+SHUTDOWN_SECONDS = 5
+
+OnReady = Callable[[str], None]
+
+
+def create_app(settings: Settings, *, service: Service | None = None) -> ASGIApp:
+    """Return the ASGI application. A ``service`` that is given must be open and stays its owner's to close;
+    otherwise the application's lifespan opens and closes one.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            app.state.service = service or await stack.enter_async_context(Service(settings))
+            yield
+
+    api = build_api(lifespan)
+    install_pages(api)
+    limited = RateLimits(api, per_minute=settings.rate_limits)
+    return Guard(DeprecationHeaders(limited), host=settings.host)
+
+
+def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
+    """Serve until SIGINT or SIGTERM. ``on_ready`` is called with the address once requests are answered.
+
+    Port 0 takes a free one. ``<data_dir>/server.json`` ({"url", "pid"}) tells other processes where the server is.
+    Raises Conflict when the port is taken or the data directory is in use, InvalidRequest for an impossible host.
+    """
+    with (
+        listen(settings.host, settings.port) as listener,
+        contextlib.suppress(KeyboardInterrupt),
+        asyncio.Runner(loop_factory=find_loop_factory()) as runner,
+    ):
+        runner.run(serve_on(listener, settings, on_ready=on_ready))
+
+
+async def serve_on(listener: socket.socket, settings: Settings, *, on_ready: OnReady | None = None) -> None:
+    """Serve on a listening socket until a signal ends it."""
+    async with Service(settings) as service:
+        server = make_server(listener, settings, service, on_ready=on_ready)
+        await server.serve(sockets=[listener])
+
+
+def make_server(
+    listener: socket.socket, settings: Settings, service: Service, *, on_ready: OnReady | None = None
+) -> Server:
+    """Return a server for an open service. Run ``serve(sockets=[listener])``; ``should_exit = True`` ends it."""
+    config = uvicorn.Config(
+        create_app(settings, service=service),
+        access_log=False,
+        log_level=logging.WARNING,
+        proxy_headers=False,  # limits and guard believe the socket, never X-Forwarded-For
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        ws="none",
+    )
+    url = make_url(settings.host, listener.getsockname()[1])
+    return Server(config, service=service, url=url, on_ready=on_ready)
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that says where it is, and closes its service before it lets a signal end the process."""
+
+    def __init__(self, config: uvicorn.Config, *, service: Service, url: str, on_ready: OnReady | None) -> None:
+        super().__init__(config)
+        self._service = service
+        self._url = url
+        self._on_ready = on_ready
+        self._file = service.data_dir / SERVER_FILE
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        await in_thread(announce, self._file, self._url)
+        if self._on_ready is not None:
+            self._on_ready(self._url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await in_thread(self._file.unlink, missing_ok=True)
+        self._service.events.close()  # event streams never end by themselves, and requests are waited for
+        await super().shutdown(sockets)
+        # uvicorn raises the signal again when this returns, and SIGTERM then ends the process at once.
+        await self._service.close()
+
+
+def announce(path: Path, url: str) -> None:
+    """Write where the server is, whole or not at all."""
+    staged = path.with_name(f"{path.name}.new")
+    staged.write_bytes(orjson.dumps({"url": url, "pid": os.getpid()}))
+    staged.replace(path)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on ``host`` (a name or an address) and ``port``."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise InvalidRequest(f"host: {host!r} is not an address of this machine.") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform != "win32":  # there it would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise Conflict(f"Cannot listen on {host} port {port}: {error.strerror}; choose another with --port.") from error
+    return listener
+
+
+def make_url(host: str, port: int) -> str:
+    """Return the address to open: a server that listens everywhere is reached as this machine."""
+    with contextlib.suppress(ValueError):
+        ip = ipaddress.ip_address(host)
+        if ip.is_unspecified:
+            host = "127.0.0.1" if ip.version == 4 else "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def find_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop

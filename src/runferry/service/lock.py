@@ -1,0 +1,50 @@
+"""The lock that keeps two servers out of one data directory. It ends with its process, however that dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from runferry.errors import Conflict
+
+NAME = "lock"
+
+
+class DataLock:
+    """Holds ``<data_dir>/lock``. ``acquire`` raises Conflict while another process holds it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / NAME
+        self._handle: int | None = None
+
+    def acquire(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            lock(handle)
+        except OSError as error:
+            os.close(handle)
+            raise Conflict(
+                f"Another Runferry works in {self._path.parent}; stop it, or choose another --data-dir."
+            ) from error
+        self._handle = handle
+
+    def release(self) -> None:
+        """Let go; may be called again. The file stays: removing it would let two holders have one each."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def lock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

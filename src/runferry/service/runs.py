@@ -1,0 +1,209 @@
+"""The runs as users see them: listed with status and freshness, and asked after while they run.
+
+What a run's files say comes from the index; whether its process lives is asked on its server, never guessed here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from runferry.blocking import in_thread
+from runferry.errors import RunferryError
+from runferry.model import RunStatus
+from runferry.service.connections import Connections, Held
+from runferry.service.events import EventBus
+from runferry.service.records import Records
+from runferry.service.syncs import ActiveSync, Syncs
+from runferry.service.tasks import Tasks
+from runferry.service.views import Freshness, RunDetail, RunView
+from runferry.store.db import Database
+from runferry.store.run_list import RunFilter
+from runferry.store.runs import RunDocuments, RunRow, RunStore
+from runferry.store.verdict import judge
+from runferry.sync.spec import SessionState
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 15.0
+"""How often the processes of running runs are asked after; a dead one shows well within a minute."""
+
+SETTLE_SECONDS = 1.0
+"""How long to wait after runs have changed before asking, so that one question covers many."""
+
+ASK_TIMEOUT = 20.0
+ASKED_AT_ONCE = 500
+
+LOGS, METRICS = "logs.txt", "events.jsonl"
+
+TROUBLED = frozenset({SessionState.STARTING, SessionState.RECONNECTING, SessionState.FAILED, SessionState.STOPPED})
+
+
+class Runs:
+    """Reads the index of runs and keeps its liveness answers fresh while it is started."""
+
+    def __init__(
+        self,
+        db: Database,
+        data_dir: Path,
+        connections: Connections,
+        syncs: Syncs,
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store = RunStore(db)
+        self._records = Records(db)
+        self._data_dir = data_dir
+        self._connections = connections
+        self._syncs = syncs
+        self._clock = clock
+        self._tasks = Tasks()
+        self._wake = asyncio.Event()
+
+    def start(self, events: EventBus) -> None:
+        self._tasks.start(self._keep_looking(events), name="liveness of runs")
+
+    async def close(self) -> None:
+        await self._tasks.close()
+
+    def look_soon(self) -> None:
+        """Ask after running runs shortly: some are new, or a server can be asked again."""
+        self._wake.set()
+
+    async def count(self, server_id: int | None = None) -> tuple[int, int]:
+        """Return how many runs and artifacts are in the index, of one server or of all."""
+        return await in_thread(self._store.counts, server_id)
+
+    async def list(self, chosen: RunFilter) -> tuple[Sequence[RunView], int]:
+        rows, total = await in_thread(self._store.list_runs, chosen)
+        view = self._make_viewer()
+        return await in_thread(lambda: [view(row) for row in rows]), total
+
+    async def get(self, run_id: str) -> RunDetail:
+        row = await in_thread(self._store.find, run_id)
+        documents = await in_thread(self._store.documents, row.id)
+        counts, listed = await in_thread(self._records.count_files, row.sync_id, row.path, (LOGS, METRICS))
+        run = self._make_viewer()(row)
+        logs, metrics = (f"{run.run_dir}/{name}" if name in listed else None for name in (LOGS, METRICS))
+        return RunDetail(
+            run=run,
+            summary=documents.summary,
+            meta=documents.meta,
+            environment=documents.environment,
+            assets=documents.assets,
+            config=find_config(documents),
+            tags=find_tags(documents),
+            files=counts,
+            logs=logs,
+            metrics=metrics,
+            metrics_step=metrics,
+        )
+
+    def _make_viewer(self) -> Callable[[RunRow], RunView]:
+        """Return a function that turns rows into views as of now; it may run in any thread."""
+        now = self._clock()
+        reachable = {held.server.id for held in self._connections.held if held.connection.is_connected}
+        active = {sync.record.id: sync for sync in self._syncs.active}
+        freshness = {key: judge_freshness(sync, None, now=now) for key, sync in active.items()}
+
+        def view(row: RunRow) -> RunView:
+            fresh = freshness.get(row.sync_id) or Freshness("offline", row.last_sync_at)
+            return view_run(row, fresh, self._data_dir, now=now, is_reachable=row.server_id in reachable)
+
+        return view
+
+    async def _keep_looking(self, events: EventBus) -> None:
+        while True:
+            self._wake.clear()
+            async with asyncio.TaskGroup() as group:
+                for held in self._connections.held:
+                    if held.connection.is_connected:
+                        group.create_task(self._look(held, events))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), LOOK_SECONDS)
+                await asyncio.sleep(SETTLE_SECONDS)
+
+    async def _look(self, held: Held, events: EventBus) -> None:
+        """Ask one server after its running runs. What goes wrong is left to the next time."""
+        try:
+            questions = await in_thread(self._store.running, held.server.id)
+            for start in range(0, len(questions), ASKED_AT_ONCE):
+                part = questions[start : start + ASKED_AT_ONCE]
+                async with asyncio.timeout(ASK_TIMEOUT):
+                    states = await held.remote.processes([one.question for one in part])
+                answers = list(zip(part, states, strict=True))
+                changed = await in_thread(self._store.set_liveness, answers, checked_at=self._clock())
+                if changed:
+                    events.publish("run", {"changed": sorted(changed), "removed": []})
+        except (RunferryError, TimeoutError) as error:
+            log.info("the processes of %s could not be asked after: %s", held.id, str(error) or "no answer in time")
+
+
+def judge_freshness(sync: ActiveSync, last_sync_at: float | None, *, now: float) -> Freshness:
+    """Say how fresh the copy of an active sync is."""
+    progress = sync.progress
+    at = progress.last_sync_at or last_sync_at
+    if not sync.held.connection.is_connected:
+        return Freshness("offline", at)
+    if at is None or progress.state in TROUBLED:
+        return Freshness("stale", at)
+    # While following, whatever changed is either here or being fetched this moment.
+    return Freshness("live", now) if sync.record.is_automatic else Freshness("synced", at)
+
+
+def view_run(row: RunRow, freshness: Freshness, data_dir: Path, *, now: float, is_reachable: bool) -> RunView:
+    status, evidence = judge(row.status, row.check, now=now, connected=is_reachable, is_gone=row.gone_at is not None)
+    return RunView(
+        id=row.run_id,
+        key=row.key,
+        run_dir=str(data_dir / row.local_dir / row.path),
+        remote_dir=row.remote_dir,
+        path=row.path,
+        server=row.server,
+        mode=row.mode,
+        format=row.format,
+        project=row.project,
+        name=row.name,
+        status=status,
+        status_evidence=evidence,
+        created_time=row.created_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        duration_seconds=measure_duration(row, status, now=now),
+        exit_reason=row.exit_reason,
+        pid=row.pid,
+        hostname=row.hostname,
+        best_metric_value=row.best_metric_value,
+        best_metric_name=row.best_metric_name,
+        artifacts_created_count=row.artifacts_created,
+        artifacts_used_count=row.artifacts_used,
+        gone_at=row.gone_at,
+        deleted_at=row.deleted_at,
+        freshness=freshness,
+    )
+
+
+def measure_duration(row: RunRow, status: str, *, now: float) -> float | None:
+    """Return how long the run took, or has taken; None where its end is unknown."""
+    started = row.started_at if row.started_at is not None else row.created_at
+    ended = now if row.ended_at is None and status == RunStatus.RUNNING else row.ended_at
+    return None if started is None or ended is None else max(0.0, ended - started)
+
+
+def find_config(documents: RunDocuments) -> Mapping[str, object]:
+    """Return what the run was configured with, wherever its tool wrote that."""
+    recorded = documents.assets.get("config")
+    candidates = (
+        recorded.get("args") if isinstance(recorded, dict) else None,
+        documents.meta.get("config"),
+        documents.meta.get("params"),
+    )
+    return next((found for found in candidates if isinstance(found, dict)), {})
+
+
+def find_tags(documents: RunDocuments) -> Sequence[str]:
+    tags = documents.meta.get("tags")
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []

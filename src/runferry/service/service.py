@@ -1,0 +1,271 @@
+"""The use cases of Runferry. Every door (REST, CLI, demo) goes through this class; it knows no HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from runferry.blocking import in_thread
+from runferry.config import Settings
+from runferry.errors import ConnectTimeout, InvalidRequest, NotFound
+from runferry.ingest import Ingest
+from runferry.model import Kind
+from runferry.remote.base import BrowseEntry
+from runferry.service.connections import Connections, ConnectRequest, Held
+from runferry.service.doctor import Doctor, Report
+from runferry.service.events import EventBus
+from runferry.service.lock import DataLock
+from runferry.service.records import Records
+from runferry.service.runs import Runs
+from runferry.service.status import view_held, view_waiting
+from runferry.service.syncs import ModeRequest, SyncPlaces, Syncs
+from runferry.service.views import ConnectionView, Listing, RunDetail, RunView, StatusView, SyncView
+from runferry.ssh.hostkeys import HostKeys
+from runferry.ssh.pool import Connection, Pool
+from runferry.ssh.sshconfig import list_aliases
+from runferry.ssh.target import Target
+from runferry.store.db import Database
+from runferry.store.run_list import RunFilter
+from runferry.sync.spec import Mode
+
+BROWSE_TIMEOUT = 60.0
+
+Clock = Callable[[], float]
+
+
+class Service:
+    """Connections, syncs and runs of one data directory. Open it before use; an asynchronous context manager.
+
+    ``events`` tells what happens meanwhile.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock = time.time) -> None:
+        self.data_dir: Path = settings.data_dir
+        self.events = EventBus(epoch=secrets.token_hex(4))
+        self._settings = settings
+        self._clock = clock
+        self._opened_at = time.monotonic()
+        self._is_open = False
+        self._was_unclean = False
+        self._lock = DataLock(settings.data_dir)
+        self._db = Database(settings.data_dir / "runferry.db")
+        self._host_keys = HostKeys(
+            settings.known_hosts, also=[settings.user_known_hosts], is_strict=settings.strict_host_keys
+        )
+        self._pool = Pool(self._host_keys, ssh_config=settings.ssh_config, connect_timeout=settings.connect_timeout)
+        self._connections = Connections(self._pool, self._db, clock=clock, on_open=self._resume_syncs)
+        places = SyncPlaces(
+            settings.data_dir,
+            self._db,
+            Ingest(self._db),
+            self.events,
+            on_runs_changed=self._note_runs_changed,
+            needs_healing=lambda: self._was_unclean,
+        )
+        self._syncs = Syncs(places, clock=clock)
+        self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)
+
+    @property
+    def uptime_seconds(self) -> float:
+        return time.monotonic() - self._opened_at
+
+    async def open(self) -> None:
+        """Take the data directory and start what was active before.
+
+        Raises Conflict when another process has it, RunferryError when its index cannot be used.
+        """
+        await in_thread(self._lock.acquire)
+        try:
+            await in_thread(self._db.open)
+            self._was_unclean = await in_thread(Records(self._db).mark_unclean)
+            self._opened_at = time.monotonic()
+            self._is_open = True
+            self._pool.subscribe(self._tell_connection)
+            self._runs.start(self.events)
+            await self._connections.resume()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop everything and let the data directory go. What was active comes back with ``open``. Idempotent."""
+        self.events.close()
+        if self._is_open:
+            self._is_open = False
+            await self._runs.close()
+            await self._connections.stop_resuming()
+            await self._syncs.close()
+            await self._connections.close()
+            await self._pool.close()
+            await in_thread(Records(self._db).mark_clean)
+            await in_thread(self._db.close)
+        self._lock.release()
+
+    async def __aenter__(self) -> Service:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # Connections
+
+    async def connect(self, request: ConnectRequest) -> ConnectionView:
+        """Log in and make the connection the current one. See ``Connections.connect`` for what it raises."""
+        await self._check_username(request.target)
+        held = await self._connections.connect(request)
+        return await self._view_held(held)
+
+    async def forget_host_key(self, target: Target) -> bool:
+        """Forget what was learned of a server's host key; say whether anything was. The next connect learns anew."""
+        return await self._pool.forget_host_key(target)
+
+    async def disconnect(self, connection_id: str | None = None) -> str | None:
+        """End a connection, or the current one, and its syncs; return its id, or None when there was none.
+
+        Raises NotFound for an id that is not known.
+        """
+        chosen = connection_id or self._connections.current_id
+        if chosen is None:
+            return None
+        if not self._connections.is_known(chosen):
+            raise NotFound(f"No connection {chosen}; see GET /api/unified/status.")
+        await self._syncs.stop_of(chosen)
+        await self._connections.disconnect(chosen)
+        self.events.publish("connection", {"connection_id": chosen, "state": "closed", "connected": False})
+        return chosen
+
+    async def list_directory(
+        self, path: str, connection_id: str | None = None, *, show_hidden: bool = False, depth: int = 1
+    ) -> Listing:
+        """Browse a directory of the server. Raises NotConnected, NotFound, AccessDenied, NotADirectory."""
+        held = self._connections.find(connection_id)
+        async with browsing():
+            current = await held.remote.resolve(path)
+            items = await held.remote.list_directory(current, depth=depth)
+        return Listing(current, await in_thread(sort_items, items, show_hidden))
+
+    async def examine(self, request: ConnectRequest) -> Report:
+        """Try a server step by step and tell what it offers."""
+        return await Doctor(self._settings, self._host_keys).examine(request.target, request.credentials)
+
+    # Syncs
+
+    async def configure_mode(self, request: ModeRequest, connection_id: str | None = None) -> SyncView:
+        """Start or change a sync once its root is known to be a readable directory; does not wait for it.
+
+        Raises NotConnected, InvalidRequest, NotFound, AccessDenied, NotADirectory.
+        """
+        held = self._connections.find(connection_id)
+        request.check()
+        async with browsing():
+            root = await held.remote.resolve(request.remote_root)
+        return (await self._syncs.configure(held, request.with_root(root))).view
+
+    async def deactivate_mode(self, mode: Mode, connection_id: str | None = None) -> bool:
+        """Stop the connection's syncs of this mode; say whether there were any. Local copies stay."""
+        chosen = connection_id or self._connections.current_id
+        if chosen is not None and not self._connections.is_known(chosen):
+            raise NotFound(f"No connection {chosen}; see GET /api/unified/status.")
+        found = self._syncs.list_of(chosen, mode) if chosen else ()
+        for sync in found:
+            await self._syncs.deactivate(sync.record.id)
+        return bool(found)
+
+    async def stop_sync(self, sync_id: str) -> bool:
+        """Stop one sync for good; say whether it was active."""
+        found = next((sync for sync in self._syncs.active if str(sync.record.id) == sync_id), None)
+        if found is not None:
+            await self._syncs.deactivate(found.record.id)
+        return found is not None
+
+    async def sync_now(self, mode: Mode | None, connection_id: str | None = None) -> Sequence[SyncView]:
+        """Make the connection's syncs look at their whole roots soon. Raises InvalidRequest where there are none."""
+        held = self._connections.find(connection_id)
+        found = self._syncs.list_of(held.id, mode)
+        if not found:
+            raise InvalidRequest("No sync is active here. POST /api/unified/configure_mode first.")
+        for sync in found:
+            sync.sync_now()
+        return [sync.view for sync in found]
+
+    # Looking
+
+    async def status(self, connection_id: str | None = None) -> StatusView:
+        """Tell the state of everything, seen from one connection (or the current one). Never waits for a server."""
+        views = [view_waiting(waiting, now=self._clock()) for waiting in self._connections.waiting]
+        views += [await self._view_held(held) for held in self._connections.held]
+        if connection_id is None:
+            current = views[-1] if views else None
+        else:
+            current = next((view for view in views if view.id == connection_id), None)
+            if current is None:
+                raise NotFound(f"No connection {connection_id}; see GET /api/unified/status.")
+        experiments, artifacts = await self._runs.count()
+        return StatusView(current, tuple(views), experiments, artifacts)
+
+    async def list_runs(self, query: RunFilter) -> tuple[Sequence[RunView], int]:
+        """Return the runs that match, and how many there are before ``limit`` and ``offset``."""
+        return await self._runs.list(query)
+
+    async def get_run(self, run_id: str) -> RunDetail:
+        """Return one run by its id or key. Raises NotFound, Ambiguous."""
+        return await self._runs.get(run_id)
+
+    async def _check_username(self, target: Target) -> None:
+        """Only ``~/.ssh/config`` may stand in for a user name: a guess would show up in the server's logs."""
+        aliases = await in_thread(list_aliases, self._settings.ssh_config) if target.username is None else ()
+        if target.username is None and target.host not in aliases:
+            raise InvalidRequest("username: this field is required.")
+
+    async def _view_held(self, held: Held) -> ConnectionView:
+        syncs = tuple(sync.view for sync in self._syncs.list_of(held.id))
+        counts = await self._runs.count(held.server.id)
+        return view_held(held, syncs, counts, now=self._clock())
+
+    # Telling
+
+    async def _resume_syncs(self, held: Held) -> None:
+        self._tell_connection(held.connection)
+        await self._syncs.resume(held)
+
+    def _tell_connection(self, connection: Connection) -> None:
+        data = {
+            "connection_id": connection.id,
+            "state": connection.state.value,
+            "connected": connection.is_connected,
+            "last_error": connection.last_error,
+        }
+        self.events.publish("connection", data)
+        self._runs.look_soon()
+
+    def _note_runs_changed(self) -> None:
+        self._runs.look_soon()
+
+
+@contextlib.asynccontextmanager
+async def browsing() -> AsyncIterator[None]:
+    """Bound a call that a person waits for, reconnecting included."""
+    try:
+        async with asyncio.timeout(BROWSE_TIMEOUT):
+            yield
+    except TimeoutError:
+        raise ConnectTimeout("The server did not answer in time; see GET /api/unified/status.") from None
+
+
+def sort_items(items: Sequence[BrowseEntry], show_hidden: bool) -> Sequence[BrowseEntry]:
+    """Return directories first, then by name, at every level; without dotfiles unless they are wanted."""
+    shown = [item for item in items if show_hidden or not item.name.startswith(".")]
+    shown.sort(key=lambda item: (item.kind is not Kind.DIR, item.name))
+    return [
+        item if not item.children else replace(item, children=tuple(sort_items(item.children, show_hidden)))
+        for item in shown
+    ]
