@@ -31,6 +31,21 @@ class Reader(Protocol):
         """The names of the files directly in a run directory that ``read_run`` takes."""
         ...
 
+    @property
+    def REQUIRED(self) -> str:
+        """The document without which nothing is listed: before it is copied, too little is known of a run."""
+        ...
+
+    @property
+    def VERSION_LIST(self) -> str:
+        """The name of the file in an artifact's directory that ``read_versions`` takes."""
+        ...
+
+    @property
+    def VERSION_DOCUMENT(self) -> str:
+        """The name of the file in a version's directory that ``read_version_metadata`` takes."""
+        ...
+
     def find_runs(self, paths: Iterable[str]) -> set[str]:
         """Return the run directories of a listing; ``""`` where the root itself is one."""
         ...

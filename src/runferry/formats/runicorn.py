@@ -34,6 +34,9 @@ from runferry.model import ArtifactVersion, Run
 __all__ = [
     "DOCUMENTS",
     "FORMAT",
+    "REQUIRED",
+    "VERSION_DOCUMENT",
+    "VERSION_LIST",
     "artifacts_touched",
     "find_runs",
     "find_unreadable",
@@ -55,6 +58,8 @@ ENVIRONMENT, ASSETS, DELETED = "environment.json", "assets.json", ".deleted"
 CREATED, USED = "artifacts_created.json", "artifacts_used.json"
 EVENTS = "events.jsonl"
 DOCUMENTS = frozenset({META, STATUS, SUMMARY, ENVIRONMENT, ASSETS, DELETED, CREATED, USED})
+REQUIRED = META
+VERSION_LIST, VERSION_DOCUMENT = "versions.json", "metadata.json"
 
 DEFAULT = "default"
 """What Runicorn itself calls a project or a run that was given no name."""

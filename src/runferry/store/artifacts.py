@@ -75,6 +75,14 @@ class ArtifactStore:
         query = select(artifacts.c.path).where(artifacts.c.sync_id == sync_id, artifacts.c.gone_at.is_(None))
         return set(connection.execute(query).scalars())
 
+    def lost(self, connection: Connection, sync_id: int, paths: Iterable[str]) -> set[str]:
+        """Return those of ``paths`` that were known once and are gone."""
+        found: set[str] = set()
+        for part in split(paths):
+            is_meant = (artifacts.c.sync_id == sync_id) & artifacts.c.path.in_(part) & artifacts.c.gone_at.is_not(None)
+            found.update(connection.execute(select(artifacts.c.path).where(is_meant)).scalars())
+        return found
+
     def known_in(self, connection: Connection, sync_id: int, directories: Collection[str]) -> set[str]:
         """Return the known version directories directly in these artifact directories."""
         return {path for path in self.known(connection, sync_id) if path.rpartition("/")[0] in directories}
