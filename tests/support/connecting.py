@@ -44,7 +44,7 @@ class Output(asyncssh.SSHClientSession[bytes]):
     """Collects what a command says."""
 
     def __init__(self) -> None:
-        self.data = b""
+        self.data = bytearray()
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
         self.data += data

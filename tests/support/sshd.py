@@ -68,6 +68,7 @@ class Sshd:
         self._directory.chmod(0o755)
         self._daemon: subprocess.Popen[bytes] | None = None
         self._own_account: Account | None = None
+        self._orphans: list[int] = []  # connections of a listener that was ended before them
         self.root = Path("/")
         self.account = options.get("account")
         self.port = options.get("port") or free_port()
@@ -126,14 +127,8 @@ class Sshd:
 
     def stop(self) -> None:
         """End the server and every connection it holds; commands started over them are left alone."""
-        if self._daemon is None:
-            return
-        self._daemon.send_signal(signal.SIGSTOP)  # nothing is accepted between looking and ending
-        connections = self._connection_processes()
-        self._daemon.kill()
-        self._daemon.wait()
-        self._daemon = None
-        end_processes(connections)
+        self.stop_listener()
+        self.drop_connections()
 
     def close(self) -> None:
         """Stop and remove everything the server needed."""
@@ -163,13 +158,17 @@ class Sshd:
     def stop_listener(self) -> None:
         """End the listening process only: open connections go on, new ones are refused."""
         if self._daemon is not None:
+            self._daemon.send_signal(signal.SIGSTOP)  # nothing is accepted between looking and ending
+            self._orphans = self.child_pids()
             self._daemon.kill()
             self._daemon.wait()
             self._daemon = None
 
     def child_pids(self) -> list[int]:
         """Return the pids of the per-connection processes, one per connection, oldest first."""
-        return children_of(self._daemon.pid) if self._daemon else []
+        orphans = [pid for pid in self._orphans if name_of(pid).startswith("sshd") and is_running(pid)]
+        self._orphans = orphans
+        return orphans + (children_of(self._daemon.pid) if self._daemon else [])
 
     def command_pids(self) -> list[int]:
         """Return the pids of what runs for the connected users: everything below the listener that is not sshd."""

@@ -100,7 +100,8 @@ class Opening:
         password = self.credentials.password if self.is_end else None
         login = Login(known, identities, password=password, ask=self._ask_for_hop())
         options: dict[str, object] = {
-            "known_hosts": ([], known.ca_keys, known.revoked),
+            # plain keys are judged by the login, which knows more than yes and no; certificates by asyncssh
+            "known_hosts": ([], known.ca_keys, known.revoked if known.ca_keys else []),
             "server_host_key_algs": known.algorithms(),
         }
         try:

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 
-from runferry.ssh.translate import tidy
+from runferry.ssh.translate import LONGEST, tidy
 
 LONGEST_COMPLAINT = 4096
 LAST_WORDS = 0.5
@@ -51,9 +51,9 @@ class ProxyProcess:
         return cls(process, near)
 
     async def complaint(self) -> str:
-        """Return what the program wrote to stderr, shortened; for messages."""
+        """Return the end of what the program wrote to stderr; for messages."""
         await asyncio.wait([self._reading], timeout=LAST_WORDS)
-        return tidy(self._complaint.decode(errors="replace"))
+        return tidy(self._complaint[-LONGEST:].decode(errors="replace"))
 
     async def close(self) -> None:
         """End the program and what it started. Idempotent."""
@@ -68,4 +68,4 @@ class ProxyProcess:
     async def _read_complaint(self) -> None:
         stream = self._process.stderr
         while stream is not None and (data := await stream.read(LONGEST_COMPLAINT)):
-            self._complaint = (self._complaint + data)[:LONGEST_COMPLAINT]
+            self._complaint = (self._complaint + data)[-LONGEST_COMPLAINT:]
