@@ -2,15 +2,13 @@
 more.
 """
 
-import errno
-import os
 import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from . import browse, names, process, read, scan, wire
 from .outlet import Lot, Outlet
-from .report import Part, Report
+from .report import Part, Report, report_tree
 from .watch import Follower
 
 _FRAME = 384 * 1024
@@ -102,7 +100,7 @@ class Answers:
         except Cancelled:
             self._outlet.tell(wire.ERROR, request.number, {"code": "cancelled", "message": ""})
         except OSError as error:
-            body = {"code": _code(error), "message": os.strerror(error.errno or errno.EIO)}
+            body = {"code": scan.name_error(error), "message": error.strerror or "it failed"}
             self._outlet.tell(wire.ERROR, request.number, body)
         else:
             if body is not None:
@@ -139,21 +137,7 @@ class Answers:
             self._outlet.tell(wire.PART, request.number, part)
 
     def _scan(self, request: Request) -> Any:
-        root = request.root()
-        identity, clock = scan.identify(root), _clock()
-        emit = self._emitter(request)
-        report = Report(emit)
-        for path, records in scan.walk(root):
-            request.check()
-            if not isinstance(records, OSError):
-                for name, record in records.items():
-                    report.upsert(path, name, record)
-            elif not path:
-                raise records
-            elif not scan.is_absent(records):
-                report.problem(path, scan.explain(records))
-                report.unsure(path)
-        report.end(identity, clock, True)
+        report_tree(request.root(), Report(self._emitter(request)), request.check)
         return {}
 
     def _follow(self, request: Request) -> Any:
@@ -249,12 +233,6 @@ def _problem(error: Exception) -> Tuple[str, str]:
     if isinstance(error, read.Refused):
         return error.problem
     return scan.explain(error) if isinstance(error, OSError) else ("io", "")
-
-
-def _code(error: OSError) -> str:
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return "denied"
-    return {errno.ENOENT: "not-found", errno.ENOTDIR: "not-a-directory"}.get(error.errno or 0, "io")
 
 
 def _clock() -> int:

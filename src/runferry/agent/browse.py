@@ -23,6 +23,8 @@ def resolve(path: str) -> bytes:
     real = os.path.realpath(os.path.join(home, full))
     if not stat.S_ISDIR(os.stat(real).st_mode):
         raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if escape(decode(real)) != decode(real):
+        raise OSError(errno.EILSEQ, "its path cannot be printed")
     return real
 
 

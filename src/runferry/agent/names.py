@@ -54,7 +54,13 @@ def escape(text: str) -> str:
     """Return ``text`` printable: bytes that are not UTF-8 and control characters become ``\\xNN`` or
     ``\\uNNNN``.
     """
-    plain = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    if plain.isprintable():
-        return plain
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in plain)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escape_one(c) for c in text)
+
+
+def _escape_one(character: str) -> str:
+    number = ord(character)
+    if 0xDC80 <= number <= 0xDCFF:
+        return "\\x%02x" % (number - 0xDC00)
+    return character.encode("unicode_escape").decode("ascii")

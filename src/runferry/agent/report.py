@@ -7,10 +7,11 @@ device, links, target?], ..]], ..]``, ``r`` removed paths, ``p`` problems ``[[pa
 entry is there.
 """
 
+import time
 from typing import Any, Callable, Dict, List, Tuple
 
 from . import names
-from .scan import BAD, UNSURE, Record
+from .scan import BAD, UNSURE, Record, explain, identify, is_absent, walk
 
 PART = 400 * 1024
 """About how many bytes of JSON one part may hold."""
@@ -91,3 +92,22 @@ class Report:
     def _flush(self) -> None:
         part, self._part, self._weight, self._directory = self._part, {}, 0, None
         self._emit(part)
+
+
+def report_tree(root: bytes, report: Report, check: Callable[[], None] = lambda: None) -> None:
+    """Tell a whole tree once, with its end; ``check`` is called between directories and may raise.
+
+    Raises OSError about the root; another directory that cannot be read is a problem.
+    """
+    identity, clock = identify(root), int(time.time() * 1e9)
+    for path, records in walk(root):
+        check()
+        if not isinstance(records, OSError):
+            for name, record in records.items():
+                report.upsert(path, name, record)
+        elif not path:
+            raise records
+        elif not is_absent(records):
+            report.problem(path, explain(records))
+            report.unsure(path)
+    report.end(identity, clock, True)

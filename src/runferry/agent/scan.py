@@ -40,6 +40,13 @@ def explain(error: OSError) -> Problem:
     return "io", "The server cannot read it: %s." % os.strerror(error.errno or errno.EIO)
 
 
+def name_error(error: OSError) -> str:
+    """Return the code of an error with a root or a directory browsed."""
+    if isinstance(error, PermissionError):
+        return "denied"
+    return {errno.ENOENT: "not-found", errno.ENOTDIR: "not-a-directory"}.get(error.errno or 0, "io")
+
+
 def list_records(directory: bytes, depth: int) -> Dict[str, Record]:
     """Return a record for each name in ``directory``, which lies ``depth`` levels below the root. Raises
     OSError.

@@ -1,0 +1,1 @@
+"""A directory tree somewhere, read-only: one contract (``base``), several ways to keep it."""
