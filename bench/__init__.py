@@ -1,0 +1,1 @@
+"""Reproducible benchmarks against rsync, ``ssh cat`` and an SFTP walk: ``python -m bench``. They judge no build."""

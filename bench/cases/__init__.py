@@ -1,0 +1,1 @@
+"""One benchmark each: ``run(lab)`` measures and returns a ``Result``."""
