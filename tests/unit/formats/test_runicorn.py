@@ -7,7 +7,7 @@ import time
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runferry.formats import READERS, find_reader, runicorn
@@ -102,6 +102,7 @@ names = st.sampled_from(["meta.json", "status.json", "events.jsonl", "logs.txt",
 trees = st.sets(st.lists(names, min_size=1, max_size=6).map("/".join), max_size=30)
 
 
+@settings(deadline=None)
 @given(tree=trees)
 def test_finding_runs_at_once_and_asking_one_by_one_agree(tree: set[str]) -> None:
     directories = {"/".join(path.split("/")[:depth]) for path in tree for depth in range(len(path.split("/")))}
@@ -240,6 +241,7 @@ documents = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(path=trees.map(lambda tree: min(tree, default="")), found=documents)
 def test_no_bytes_make_reading_fail_or_give_what_cannot_be_stored(path: str, found: dict[str, bytes]) -> None:
     run = read_run(path, found)

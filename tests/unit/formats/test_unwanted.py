@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runferry.formats import skip_reason
@@ -67,6 +67,7 @@ def test_a_journal_beside_a_database_of_any_name_is_part_of_it() -> None:
     assert skip_reason("store-wal", {"store"}.__contains__) == "part of a live database"
 
 
+@settings(deadline=None)
 @given(path=st.text())
 def test_any_name_has_an_answer(path: str) -> None:
     assert skip_reason(path) is None or skip_reason(path)
