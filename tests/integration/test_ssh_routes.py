@@ -91,8 +91,7 @@ async def test_a_jump_host_may_have_a_jump_host_of_its_own(make_sshd: MakeSshd, 
     outer, inner, end = make_sshd(), make_sshd(), make_sshd()
     config = block("outer", outer) + block("inner", inner, "ProxyJump outer") + block("gpu", end, "ProxyJump inner")
     link = await open_alias("gpu", tmp_path, config)
-    assert "Accepted" in outer.log()
-    assert "Accepted" in inner.log()
+    await eventually(lambda: "Accepted" in outer.log() and "Accepted" in inner.log())
     await link.close()
 
 

@@ -40,7 +40,7 @@ async def run(server: Sshd, command: str) -> str:
 
 async def test_the_plain_server_runs_commands_for_the_current_user(sshd: Sshd) -> None:
     assert await run(sshd, "echo $USER") == sshd.username + "\n"
-    assert "Accepted publickey" in sshd.log()
+    await eventually(lambda: "Accepted publickey" in sshd.log())
 
 
 async def test_the_server_comes_back_on_its_port_with_its_key(sshd: Sshd) -> None:
