@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import requests
-
 from tests.integration.api.running import Running, expect
 
 LOGIN = {"host": "127.0.0.1", "port": 22, "username": "user", "password": "secret", "use_agent": False}
@@ -64,7 +63,8 @@ def expect_sentence(answer: requests.Response, field: str = "") -> None:
     assert set(body) == {"detail"}
     sentence = body["detail"]
     assert isinstance(sentence, str)
-    assert sentence.startswith(f"{field}") and sentence.endswith("."), sentence
+    assert sentence.startswith(field), sentence
+    assert sentence.endswith("."), sentence
     assert "\n" not in sentence
 
 

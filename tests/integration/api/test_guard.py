@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-
 from tests.integration.api.running import Running, expect
 
 
