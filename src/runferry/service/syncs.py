@@ -16,7 +16,7 @@ from pathspec import GitIgnoreSpec
 from runferry.blocking import in_thread
 from runferry.errors import InvalidRequest, RunferryError
 from runferry.formats import READERS, skip_reason
-from runferry.ingest import Ingest, IngestResult, Source
+from runferry.ingest import Ingest, IngestResult, SyncSource
 from runferry.model import Entry, Problem
 from runferry.service.connections import Held
 from runferry.service.events import EventBus
@@ -99,7 +99,7 @@ class ActiveSync:
         self._told_problems: frozenset[Problem] = frozenset()
         self._told_count = 0
         self._asked = asyncio.Event()
-        self._source = Source(record.id, record.server_id, record.remote_root, self.local_root)
+        self._source = SyncSource(record.id, record.server_id, record.remote_root, self.local_root)
         self._ingesting = asyncio.Lock()
         self._settled = asyncio.Event()
 
@@ -112,6 +112,10 @@ class ActiveSync:
         progress = self._session.progress if self._session else Progress()
         if progress.last_sync_at is None:
             progress = replace(progress, last_sync_at=self.record.last_sync_at)
+        if progress.next_sync_at is None and self.record.is_automatic:
+            # The first round is under way: the next one is due an interval after it began.
+            began = progress.started_at or self.record.created_at
+            progress = replace(progress, next_sync_at=began + self.record.interval)
         if self._failure is not None:
             progress = replace(progress, state=SessionState.FAILED, last_error=self._failure)
         return progress
