@@ -9,12 +9,13 @@ from typing import Any, cast
 
 import httpx
 
-from runferry.app import SERVER_FILE
 from runferry.cli.exits import find_exit_code
 from runferry.cli.options import ServerChoice
 from runferry.config import Settings, load_settings
-from runferry.demo.hosting import hosting
 from runferry.errors import InvalidRequest, RunferryError
+
+SERVER_FILE = "server.json"
+"""Where ``runferry.app`` says, in the data directory, where the server is."""
 
 ANSWER_SECONDS = 90.0
 """A login with its helper may take 15 + 30 seconds at the server; anything longer than this is a fault."""
@@ -114,6 +115,8 @@ async def open_client(choice: ServerChoice) -> AsyncIterator[Client]:
         async with make_http(url) as http:
             yield Client(http, is_own=False)
         return
+    from runferry.demo.hosting import hosting  # a second to load, which talking to a running server need not wait for
+
     async with hosting(settings) as own, make_http(own) as http:
         yield Client(http, is_own=True)
 

@@ -44,7 +44,7 @@ def connect(
     url: UrlOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Log in to a server and keep the connection open in the running Runferry."""
+    """Log in to a server and stay connected."""
     login = Login(identity, password)
 
     async def work(terminal: Terminal) -> None:
@@ -71,7 +71,10 @@ def show_connected(terminal: Terminal, client: Client, answer: Json) -> None:
 
 
 def disconnect(target: TargetArgument, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
-    """Close a connection and stop its syncs. Local copies stay."""
+    """Close a connection and stop its syncs.
+
+    Local copies stay.
+    """
 
     async def work(terminal: Terminal) -> None:
         where = parse_target(target)
@@ -94,7 +97,7 @@ def ls(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List a directory of a server: size, time of change, name."""
+    """List a directory of a server."""
     login = Login(identity, password)
 
     async def work(terminal: Terminal) -> None:
@@ -134,7 +137,10 @@ def doctor(
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Try a server step by step: what was tried, what it offers, why agent or SFTP. Nothing stays open."""
+    """Try a server step by step.
+
+    Tells what was tried, what the server offers, and why agent or SFTP. Nothing stays open.
+    """
     login = Login(identity, password)
 
     async def work(terminal: Terminal) -> int:

@@ -8,7 +8,6 @@ from typing import NoReturn
 
 import typer
 
-from runferry.app import find_loop_factory
 from runferry.cli.client import ApiError
 from runferry.cli.terminal import Terminal
 from runferry.errors import HostKeyChanged, RunferryError
@@ -24,8 +23,7 @@ def run(work: Callable[[Terminal], Awaitable[int | None]]) -> None:
         return await work(terminal)
 
     try:
-        with asyncio.Runner(loop_factory=find_loop_factory()) as runner:
-            code = runner.run(finish())
+        code = asyncio.run(finish())
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except (ApiError, RunferryError) as error:

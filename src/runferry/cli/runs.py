@@ -53,7 +53,10 @@ def runs(
     url: UrlOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """List the runs of all servers, newest first. Works offline, from the local copies."""
+    """List the runs of all servers, newest first.
+
+    Works offline, from the local copies.
+    """
 
     async def work(terminal: Terminal) -> None:
         async with open_client(ServerChoice(url, data_dir)) as client:
@@ -86,7 +89,7 @@ def describe_run(one: Json, *, is_wide: bool) -> tuple[str, ...]:
 
 
 def status(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
-    """Show the connections, their syncs, and how far each one is."""
+    """Show connections and syncs."""
 
     async def work(terminal: Terminal) -> None:
         async with open_client(ServerChoice(url, data_dir)) as client:
@@ -137,7 +140,7 @@ def describe_sync(sync: Json, *, now: float) -> str:
 
 
 def problems(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
-    """List the files that are not, or not freshly, in the local copies, and why."""
+    """List files that are not copied, and why."""
 
     async def work(terminal: Terminal) -> None:
         async with open_client(ServerChoice(url, data_dir)) as client:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import sys
-import webbrowser
 from typing import Annotated
 
 import typer
 
-from runferry.app import serve as serve_app
 from runferry.cli.options import DataDirOption
 from runferry.cli.running import fail, run
 from runferry.cli.terminal import Terminal
 from runferry.config import load_settings
-from runferry.demo.show import DemoOptions, run_demo
 from runferry.errors import InvalidRequest, RunferryError
 
 HostOption = Annotated[str | None, typer.Option(help="The loopback address to listen on (default 127.0.0.1).")]
@@ -29,14 +26,19 @@ def serve(
     data_dir: DataDirOption = None,
     no_browser: NoBrowserOption = False,
 ) -> None:
-    """Run the Runferry server until Ctrl-C: the API, the web page, and the syncs that were active before."""
+    """Run the Runferry server until Ctrl-C.
+
+    It serves the API and the web page, and goes on with the syncs that were active before.
+    """
+    from runferry.app import serve as serve_app  # it takes a second to load: only here
+
     terminal = Terminal()
 
     def show(url: str) -> None:
         terminal.say(f"Runferry runs at {url}  (API documentation: {url}/docs, Ctrl-C ends it)")
         sys.stdout.flush()
         if not no_browser and sys.stdout.isatty():
-            webbrowser.open(url)
+            typer.launch(url)
 
     try:
         settings = load_settings(data_dir, host=host, port=port)
@@ -60,7 +62,12 @@ def refuse_strangers(host: str) -> None:
 
 
 def demo(port: PortOption = None, seconds: ForOption = None) -> None:
-    """See it at work: a simulated GPU server with a training on it, and a Runferry that mirrors it."""
+    """See it at work on a simulated server.
+
+    Starts a real SSH server over a sample tree, trainings that write it, and a Runferry that mirrors it.
+    """
+    from runferry.demo.show import DemoOptions, run_demo  # as above
+
     options = DemoOptions(port=port, seconds=seconds)
 
     async def work(terminal: Terminal) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -21,12 +21,14 @@ from runferry.cli.sizes import parse_size
 from runferry.cli.terminal import Terminal
 from runferry.errors import Conflict, RemoteFailed
 from runferry.ssh.target import parse_location
-from runferry.sync.spec import Mode
 
 LOOK_SECONDS = 0.25
 SETTLED = frozenset({"watching", "idle", "halted"})
 PARTIAL = 5
 """The exit code of ``--once`` when some files could not be copied."""
+
+Mode = Literal["smart", "mirror"]
+"""As ``runferry.sync.spec`` names them; loading that takes longer than most commands."""
 
 ModeOption = Annotated[Mode, typer.Option(help="smart: metadata now, the rest on demand; mirror: everything.")]
 OnceOption = Annotated[bool, typer.Option("--once", help="End when everything is here, instead of following changes.")]
@@ -61,7 +63,7 @@ class Wish:
     def as_body(self, connection_id: str) -> Json:
         return {
             "connection_id": connection_id,
-            "mode": self.mode.value,
+            "mode": self.mode,
             "remote_root": self.remote_root,
             "include": list(self.include),
             "exclude": list(self.exclude),
@@ -72,7 +74,7 @@ class Wish:
 
 def sync(
     location: LocationArgument,
-    mode: ModeOption = Mode.MIRROR,
+    mode: ModeOption = "mirror",
     once: OnceOption = False,
     include: IncludeOption = None,
     exclude: ExcludeOption = None,
@@ -83,7 +85,10 @@ def sync(
     url: UrlOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Bring a directory home and follow it until Ctrl-C; with --once, end when everything is here."""
+    """Bring a directory home and follow it.
+
+    Follows until Ctrl-C; with --once it ends when everything is here.
+    """
 
     async def work(terminal: Terminal) -> int:
         target, path = parse_location(location)
@@ -119,7 +124,7 @@ async def bring_home(client: Client, terminal: Terminal, session: Session, wish:
     if not wish.is_once:
         await follow(client, terminal, session, done)
     elif before is None:
-        body = {"connection_id": session.connection_id, "mode": wish.mode.value}
+        body = {"connection_id": session.connection_id, "mode": wish.mode}
         await client.post("/api/unified/deactivate_mode", body)
     return PARTIAL if count_troubles(done) else 0
 
@@ -129,7 +134,7 @@ async def find_sync(client: Client, session: Session, mode: Mode) -> Json | None
     status = await client.get("/api/unified/status", connection_id=session.connection_id)
     for one in status.get("connections") or ():
         if one["connection_id"] == session.connection_id:
-            found = [sync for sync in one["syncs"] if sync["mode"] == mode.value]
+            found = [sync for sync in one["syncs"] if sync["mode"] == mode]
             return cast(Json, found[-1]) if found else None
     return None
 

@@ -22,7 +22,7 @@ from rich.text import Text
 from runferry.blocking import in_thread
 from runferry.config import Settings
 from runferry.demo.hosting import hosting
-from runferry.demo.jobs import Jobs
+from runferry.demo.jobs import CRASH_AFTER, Jobs
 from runferry.demo.server import DemoServer
 from runferry.demo.status_line import StatusLine, ask
 from runferry.demo.tree import build_tree
@@ -40,6 +40,7 @@ class DemoOptions:
 
     port: int | None = None
     seconds: float | None = None
+    crash_after: float = CRASH_AFTER
 
 
 async def run_demo(options: DemoOptions, console: Console) -> None:
@@ -55,7 +56,7 @@ async def run_demo(options: DemoOptions, console: Console) -> None:
         count = await in_thread(build_tree, root, now=time.time())
         async with (
             DemoServer(home) as server,
-            Jobs(root),
+            Jobs(root, crash_after=options.crash_after),
             host_somewhere(Path(directory) / "runferry", options.port) as url,
             httpx.AsyncClient(base_url=url, timeout=ANSWER_SECONDS, trust_env=False) as http,
         ):
@@ -140,7 +141,7 @@ def introduce(console: Console, scene: Scene) -> None:
         f"  {command} status",
         f"  {command} ls {address}/~/{TREE}",
         f"  curl -s {scene.url}/api/runs | python3 -m json.tool",
-        f"  find {scene.local_root} -name logs.txt -mmin -1 -exec tail -f {{}} +",
+        f"  ls {scene.local_root}",
         "",
         "Ctrl-C ends everything and removes it.",
         "",

@@ -1,0 +1,1 @@
+"""The real ``runferry`` command against Debian's real sshd."""

@@ -1,0 +1,207 @@
+"""serve, connect, disconnect, ls, doctor: what is done with servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from tests.conftest import MakeSshd
+from tests.integration.cli.driver import Cli, TerminalSession, at
+from tests.support.network import closed_port, silent_port
+from tests.support.sshd import Sshd
+
+Key = tuple[str, str]
+
+
+def test_the_version_and_the_help_are_told_without_a_data_directory(cli: Cli) -> None:
+    assert cli.run("--version").out.startswith("runferry ")
+    assert "sync" in cli.run("--help").out
+    assert not cli.data_dir.exists()
+
+
+@pytest.mark.parametrize("host", ["192.168.1.4", "example.org", "::"])
+def test_serving_strangers_is_refused_with_the_way_to_do_it_right(cli: Cli, host: str) -> None:
+    done = cli.run("serve", "--host", host, "--port", "0", "--no-browser")
+    assert done.code == 2
+    assert "no authentication" in done.err
+    assert "ssh -L" in done.err
+    assert not cli.data_dir.exists()
+
+
+def test_a_running_server_is_found_by_its_data_directory_and_ends_cleanly(cli: Cli) -> None:
+    with cli.start("serve", "--port", "0", "--no-browser") as server:
+        url = server.wait_for("Runferry runs at").split("at ", 1)[1].split()[0]
+        told = json.loads((cli.data_dir / "server.json").read_text())
+        assert told["url"] == url
+        assert url in cli.run("status").err
+        assert cli.run("status", "--url", url).code == 0
+        server.end(signal.SIGINT)
+        assert not (cli.data_dir / "server.json").exists()
+        assert "Traceback" not in server.output
+
+
+def test_a_second_server_in_one_data_directory_is_refused(cli: Cli) -> None:
+    with cli.serve():
+        done = cli.run("serve", "--port", "0", "--no-browser")
+    assert done.code == 14
+    assert str(cli.data_dir) in done.err
+
+
+def test_what_a_killed_server_left_behind_does_not_mislead_a_command(cli: Cli) -> None:
+    with closed_port() as port:
+        cli.write_settings("")
+        (cli.data_dir / "server.json").write_text(json.dumps({"url": f"http://127.0.0.1:{port}", "pid": 1}))
+        assert cli.run("runs").code == 0
+
+
+def test_a_server_that_does_not_answer_has_its_own_exit_code(cli: Cli) -> None:
+    with closed_port() as port:
+        done = cli.run("runs", "--url", f"http://127.0.0.1:{port}")
+    assert done.code == 4
+    assert f"http://127.0.0.1:{port}" in done.err
+    assert cli.run("runs", "--url", "nonsense").code == 2
+
+
+def test_connect_shows_the_fingerprint_and_knows_it_the_next_time(cli: Cli, sshd: Sshd, key: Key) -> None:
+    with cli.serve():
+        first = cli.run("connect", at(sshd), *key)
+        assert first.code == 0, first
+        assert f"{sshd.host_key_fingerprint} (new, now remembered)" in first.out
+        assert "transport  agent" in first.out
+        assert f"{at(sshd)}  connected" in cli.run("status").out
+        assert at(sshd) in cli.run("disconnect", at(sshd)).out
+        assert f"{sshd.host_key_fingerprint} (known)" in cli.run("connect", at(sshd), *key).out
+        assert cli.run("disconnect", at(sshd)).code == 0
+        assert "Not connected" in cli.run("status").out
+        assert cli.run("disconnect", at(sshd)).code == 12
+
+
+def test_a_changed_host_key_is_refused_with_both_fingerprints(cli: Cli, sshd: Sshd, key: Key) -> None:
+    assert cli.run("connect", at(sshd), *key).code == 0
+    old = sshd.host_key_fingerprint
+    sshd.rotate_host_key()
+    done = cli.run("connect", at(sshd), *key)
+    assert done.code == 15
+    assert f"the key we know:  {old}" in done.err
+    assert f"the key it shows: {sshd.host_key_fingerprint}" in done.err
+
+
+def test_each_way_to_fail_has_its_exit_code_and_its_sentence(cli: Cli, sshd: Sshd) -> None:
+    cli.write_settings("connect_timeout = 1.0\n")
+    rejected = cli.run("connect", at(sshd))
+    assert (rejected.code, "Authentication failed" in rejected.err) == (10, True)
+    with closed_port() as port:
+        refused = cli.run("connect", f"u@127.0.0.1:{port}")
+    assert (refused.code, "Connection failed" in refused.err) == (20, True)
+    with silent_port() as port:
+        silent = cli.run("connect", f"u@127.0.0.1:{port}")
+    assert (silent.code, "did not answer" in silent.err) == (13, True)
+    assert cli.run("connect", "user@").code == 2
+    assert cli.run("connect", at(sshd), "-i", "/no/such/key").code == 2
+
+
+def test_a_password_is_read_from_standard_input_when_asked_for(cli: Cli, make_sshd: MakeSshd) -> None:
+    server = make_sshd(passwords=True)
+    assert cli.run("connect", at(server), "--password", stdin="wrong\n").code == 10
+    done = cli.run("connect", at(server), "--password", stdin=f"{server.password}\n")
+    assert done.code == 0, done
+    assert cli.run("connect", at(server), "--password").code == 2
+
+
+def test_a_person_is_asked_for_the_password_after_the_keys_were_rejected(cli: Cli, make_sshd: MakeSshd) -> None:
+    server = make_sshd(passwords=True)
+    session = TerminalSession(cli, "connect", at(server))
+    session.answer("Password for", "wrong")
+    session.answer("Password for", server.password)
+    code, shown = session.finish()
+    assert code == 0, shown
+    assert "Connected:" in shown
+    assert server.password not in shown
+
+
+def test_a_person_is_not_asked_more_than_three_times(cli: Cli, make_sshd: MakeSshd) -> None:
+    session = TerminalSession(cli, "connect", at(make_sshd(passwords=True)))
+    for _ in range(3):
+        session.answer("Password for", "wrong")
+    code, shown = session.finish()
+    assert code == 10
+    assert "Authentication failed" in shown
+
+
+def test_a_directory_is_listed_and_hostile_names_cannot_act(cli: Cli, sshd: Sshd, key: Key, tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    (root / "folder").mkdir(parents=True)
+    (root / "model.bin").write_bytes(b"x" * 1500)
+    (root / ".hidden").touch()
+    (root / "bad\x1b[2Jname\n").touch()
+    (root / "link").symlink_to("folder")
+    done = cli.run("ls", at(sshd, str(root)), *key)
+    assert done.code == 0, done
+    assert "folder/" in done.out
+    assert "link@/" in done.out
+    assert "1.50 kB" in done.out
+    assert "\x1b" not in done.out
+    assert "bad\\x1b[2Jname\\n" in done.out
+    assert ".hidden" not in done.out
+    assert ".hidden" in cli.run("ls", at(sshd, str(root)), "-a", *key).out
+
+
+def test_a_missing_directory_and_a_file_have_their_exit_codes(cli: Cli, sshd: Sshd, key: Key, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert cli.run("ls", at(sshd, str(tmp_path / "missing")), *key).code == 12
+    assert cli.run("ls", at(sshd, str(tmp_path / "file")), *key).code == 2
+
+
+def test_an_alias_of_the_ssh_config_works_wherever_a_host_does(cli: Cli, sshd: Sshd, tmp_path: Path) -> None:
+    cli.write_ssh_config(
+        f"Host gpu\n  HostName 127.0.0.1\n  Port {sshd.port}\n  User {sshd.username}\n"
+        f"  IdentityFile {sshd.client_key_path}\n"
+    )
+    (tmp_path / "tree" / "inside").mkdir(parents=True)
+    assert "inside/" in cli.run("ls", f"gpu:{tmp_path}/tree").out
+    assert cli.run("doctor", "gpu").code == 0
+    with cli.serve():
+        assert cli.run("connect", "gpu").code == 0
+        assert "inside/" in cli.run("ls", f"gpu:{tmp_path}/tree").out
+        assert len(cli.read_json("status")["connections"]) == 1
+        assert cli.run("disconnect", "gpu").code == 0
+
+
+def test_what_a_command_without_a_server_opened_is_closed_again(cli: Cli, sshd: Sshd, key: Key, tmp_path: Path) -> None:
+    assert cli.run("ls", at(sshd, str(tmp_path)), *key).code == 0
+    assert not sshd.child_pids()
+    assert not cli.read_json("status").get("connections")
+
+
+def test_the_doctor_tells_what_a_server_offers(cli: Cli, sshd: Sshd, key: Key) -> None:
+    done = cli.run("doctor", at(sshd), *key)
+    assert done.code == 0, done
+    for word in ("route", "host key", sshd.host_key_fingerprint, "login", "transport", "agent", "python", "inotify"):
+        assert word in done.out
+    report = cli.read_json("doctor", at(sshd), *key)
+    assert report["ok"]
+    assert report["facts"]["transport"] == "agent"
+
+
+def test_the_doctor_says_why_it_is_sftp(cli: Cli, make_sshd: MakeSshd) -> None:
+    server = make_sshd(sftp_only=True)
+    done = cli.run("doctor", at(server), "-i", str(server.client_key_path))
+    assert done.code == 0, done
+    assert "sftp" in done.out
+
+
+def test_the_doctor_names_the_step_that_failed_and_exits_with_its_code(cli: Cli, sshd: Sshd) -> None:
+    done = cli.run("doctor", at(sshd))
+    assert done.code == 10
+    assert "FAIL  login" in done.out
+
+
+def test_secrets_of_the_environment_are_not_shown_by_a_failure(cli: Cli, make_sshd: MakeSshd) -> None:
+    server = make_sshd(passwords=True)
+    secret = f"secret-{os.getpid()}"
+    done = cli.run("connect", at(server), "--password", stdin=f"{secret}\n")
+    assert secret not in done.out + done.err
+    assert not [path for path in cli.data_dir.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
