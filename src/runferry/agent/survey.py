@@ -139,7 +139,7 @@ class Survey:
             records = self._read(here, folder, report)
             if records is None:
                 continue
-            folder.changed = _youngest(records)
+            folder.changed = min(time.time(), max(_youngest(records), folder.stamp[0] / 1e9))
             for name, record in records.items():
                 self.tree.settle(here, name, record, report)
                 self._mind(here, folder, name, record)
@@ -241,6 +241,5 @@ class Survey:
 
 
 def _youngest(records: Dict[str, Record]) -> float:
-    """Return when a directory's content changed last (seconds since the epoch, never in the future)."""
-    newest = max((max(record[2], record[3]) for record in records.values()), default=0)
-    return min(newest / 1e9, time.time())
+    """Return when one of the files changed last, in seconds since the epoch."""
+    return max((max(record[2], record[3]) for record in records.values()), default=0) / 1e9

@@ -23,7 +23,6 @@ from runferry.model import (
     Entry,
     Liveness,
     Problem,
-    ProblemCode,
     ProcessQuestion,
     ProcessState,
     ServerInfo,
@@ -32,7 +31,7 @@ from runferry.model import (
 )
 from runferry.remote.base import BrowseEntry, Priority
 from runferry.remote.parts import KINDS, Assembly, is_empty, to_snapshot
-from runferry.remote.paths import CODES, check_path, check_range, check_root, check_text, problem_of, refusal
+from runferry.remote.paths import check_path, check_range, check_root, check_text, problem_of, refusal
 from runferry.remote.replies import read_stat
 
 _BATCH = 64
@@ -155,7 +154,7 @@ class LocalRemote:
         try:
             return await in_thread(call, *arguments)
         except (OSError, read.Refused) as error:
-            return _problem(path, error)
+            return problem_of(path, error)
 
 
 class _Stream:
@@ -231,7 +230,7 @@ def _read_batch(paths: Sequence[tuple[str, bytes]]) -> list[Content | Problem]:
         try:
             data, version, stable = read.read_small(full)
         except (OSError, read.Refused) as error:
-            answers.append(_problem(path, error))
+            answers.append(problem_of(path, error))
         else:
             answers.append(Content(path, data, Version(*version), stable, clock))
     return answers
@@ -244,12 +243,6 @@ def _stat(root: bytes, paths: Sequence[str]) -> list[Entry | Problem]:
         record = scan.look(scan.locate(root, directory), name, names.depth(directory))
         answers.append(read_stat(path, None if record is None else list(record)))
     return answers
-
-
-def _problem(path: str, error: OSError | read.Refused) -> Problem:
-    if isinstance(error, read.Refused):
-        return Problem(path, CODES.get(error.problem[0], ProblemCode.IO), error.problem[1])
-    return problem_of(path, error)
 
 
 def _refuse(error: OSError, path: str) -> RunferryError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runferry.agent import names, wire
+from runferry.agent.read import Refused
 from runferry.agent.scan import explain
 from runferry.errors import AccessDenied, ConnectionLost, InvalidRequest, NotADirectory, NotFound, RunferryError
 from runferry.model import Problem, ProblemCode
@@ -68,9 +69,9 @@ def clean(text: object) -> str:
     return names.escape(str(text)[:_LONGEST_TEXT])
 
 
-def problem_of(path: str, error: OSError) -> Problem:
+def problem_of(path: str, error: OSError | Refused) -> Problem:
     """Return the problem that an error with one file becomes."""
-    code, message = explain(error)
+    code, message = error.problem if isinstance(error, Refused) else explain(error)
     return Problem(path, CODES[code], message)
 
 

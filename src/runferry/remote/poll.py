@@ -159,7 +159,8 @@ class Poller:
             self._tree.settle(path, name, record, report)
             if abs(time.time() - record[2] / 1e9) < _YOUNG:
                 self._mind(path, name, record)
-        folder.changed = min(time.time(), max((record[2] for record in found.values()), default=0) / 1e9)
+        youngest = max((record[2] for record in found.values()), default=0) / 1e9
+        folder.changed = min(time.time(), max(youngest, folder.stamp[0]))
         self._plan(path, folder)
         children = [names.join(path, name) for name, record in found.items() if record[0] == DIR]
         await run_all(self._enter(child, report) for child in children)

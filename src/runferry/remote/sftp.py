@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from runferry.agent import names
-from runferry.agent.read import TAIL, head_length
+from runferry.agent.read import TAIL, Refused, head_length
 from runferry.agent.scan import locate, name_error
 from runferry.errors import ConnectionLost, RemoteFailed, RunferryError
 from runferry.model import (
@@ -109,7 +109,7 @@ class SftpRemote:
                     head, tail = await _hash_before(file, offset)
                 data = await file.read(length, offset)
                 after = await file.status()
-        except OSError as error:
+        except (OSError, Refused) as error:
             return problem_of(path, error)
         return Chunk(data, after.version, before.version == after.version, 0, head, tail)
 
@@ -134,7 +134,7 @@ class SftpRemote:
                     state.update(data)
                     done += len(data)
                 after = await file.status()
-        except OSError as error:
+        except (OSError, Refused) as error:
             return problem_of(path, error)
         return Digest(done, state.digest(), after.version)
 
@@ -191,7 +191,7 @@ class SftpRemote:
                     return Problem(path, ProblemCode.CHANGING, "It has grown while it was read.")
                 data = await file.read(before.size + 1, 0)
                 after = await file.status()
-        except OSError as error:
+        except (OSError, Refused) as error:
             return problem_of(path, error)
         stable = before.version == after.version and len(data) == after.size
         return Content(path, data, after.version, stable)

@@ -19,6 +19,7 @@ from typing import TypeVar
 import asyncssh
 
 from runferry.agent import names
+from runferry.agent.read import Refused
 from runferry.agent.scan import BAD, DIR, FILE, LINK, OTHER, UNSURE, Problem, Record, explain, locate
 from runferry.errors import ConnectionLost, RemoteFailed
 from runferry.model import Version
@@ -116,11 +117,12 @@ class SftpFiles:
 
     @contextlib.asynccontextmanager
     async def open(self, path: bytes) -> AsyncIterator[tuple[SftpFile, Status]]:
-        """Open a regular file; the status is lstat's, from before. ELOOP stands for a link, EINVAL for the rest."""
+        """Open a regular file; the status is lstat's, from before. Raises Refused for anything else."""
         before = await self.status(path, follow=False)
+        if stat.S_ISLNK(before.mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         if not stat.S_ISREG(before.mode):
-            number = errno.ELOOP if stat.S_ISLNK(before.mode) else errno.EINVAL
-            raise OSError(number, os.strerror(number))
+            raise Refused(("special", "It is not a regular file: it is never opened."))
         file = await _call(lambda: self._client.open(path, "rb", encoding=None))
         try:
             yield SftpFile(file), before
@@ -133,7 +135,7 @@ class SftpFiles:
         try:
             async with self.open(path.encode()) as (file, _):
                 return (await file.read(65536, 0)).decode("utf-8", "replace")
-        except OSError:
+        except (OSError, Refused):
             return None
 
     async def close(self) -> None:
