@@ -117,7 +117,7 @@ async def open_client(choice: ServerChoice) -> AsyncIterator[Client]:
         return
     from runferry.demo.hosting import hosting  # a second to load, which talking to a running server need not wait for
 
-    async with hosting(settings) as own, make_http(own) as http:
+    async with hosting(settings, is_resuming=False) as own, make_http(own) as http:
         yield Client(http, is_own=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -22,8 +23,8 @@ from runferry.cli.options import (
 from runferry.cli.running import run
 from runferry.cli.terminal import Column, Terminal
 from runferry.cli.text import count_noun, format_bytes, format_time
-from runferry.errors import NotFound, RunferryError
-from runferry.ssh.target import parse_location, parse_target
+from runferry.errors import AuthenticationFailed, NotFound, RunferryError
+from runferry.ssh.target import Target, parse_location, parse_target
 
 TargetArgument = Annotated[
     str, typer.Argument(metavar="USER@HOST[:PORT]", help="A server, or an alias of ~/.ssh/config.", show_default=False)
@@ -146,7 +147,7 @@ def doctor(
     async def work(terminal: Terminal) -> int:
         where = parse_target(target)
         async with open_client(ServerChoice(url, data_dir)) as client:
-            report = await log_in(client, terminal, where, login, path="/api/doctor")
+            report = await examine(client, terminal, where, login)
         if as_json:
             terminal.write(json.dumps(report))
         else:
@@ -154,6 +155,16 @@ def doctor(
         return 0 if report["ok"] else find_report_code(report["facts"])
 
     run(work)
+
+
+async def examine(client: Client, terminal: Terminal, where: Target, login: Login) -> Json:
+    """Return the server's report; a person is asked for the password when all else was rejected."""
+    report = await log_in(client, terminal, where, login, path="/api/doctor")
+    is_rejected = find_report_code(report["facts"]) == AuthenticationFailed.exit_code
+    if is_rejected and terminal.is_interactive and not login.wants_password:
+        login = replace(login, wants_password=True)
+        report = await log_in(client, terminal, where, login, path="/api/doctor")
+    return report
 
 
 def show_report(terminal: Terminal, report: Json) -> None:

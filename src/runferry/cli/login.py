@@ -5,6 +5,7 @@ A password is never taken from the command line, never repeated by itself and ne
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -63,16 +64,20 @@ async def log_in(client: Client, terminal: Terminal, target: Target, login: Logi
     body: dict[str, object] = {
         "host": target.host,
         "port": target.port,
-        "username": target.username,
         "private_key_path": login.identity,
     }
     if login.wants_password:
         body["password"] = await in_thread(read_password, terminal, target)
+    if target.username:
+        body["username"] = target.username
     asked = 1 if login.wants_password else 0
     while True:
         try:
             return await client.post(path, body)
         except ApiError as error:
+            if "username" not in body and str(error).startswith("username:"):
+                body["username"] = getpass.getuser()  # no alias that names one: the same user, as with ssh
+                continue
             addition = await in_thread(find_addition, terminal, target, error, tries_left=TRIES - asked)
             if addition is None:
                 raise
@@ -91,12 +96,10 @@ def find_addition(
     terminal: Terminal, target: Target, error: ApiError, *, tries_left: int
 ) -> Mapping[str, object] | None:
     """Return what the person adds to the login after this refusal; None when there is nothing to be added."""
-    if tries_left <= 0:
+    if tries_left <= 0 or not terminal.is_interactive:
         return None
     if error.exit_code == AnswersNeeded.exit_code:
         return answer_prompts(terminal, error.body)
-    if not terminal.is_interactive:
-        return None
     if error.exit_code == AuthenticationFailed.exit_code:
         terminal.note(f"runferry: {error}")
         return {"password": terminal.ask(f"Password for {target}:", is_secret=True)}

@@ -117,6 +117,8 @@ def show_connection(terminal: Terminal, one: Json, *, now: float) -> None:
     terminal.say(f"{one['connection_id']}  {one['state']}{since}{via}")
     if one.get("transport_reason"):
         terminal.say(f"  {one['transport_reason']}")
+    if one["state"] == "waiting" and not one.get("last_error"):
+        terminal.say("  `runferry serve` opens it again")
     if one.get("last_error") and not block["connected"]:
         wait = block.get("next_try_in_seconds")
         terminal.say(f"  {one['last_error']}{f' Trying again in {format_duration(wait)}.' if wait else ''}")

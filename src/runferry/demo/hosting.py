@@ -18,13 +18,15 @@ from runferry.service import Service
 
 
 @contextlib.asynccontextmanager
-async def hosting(settings: Settings) -> AsyncIterator[str]:
+async def hosting(settings: Settings, *, is_resuming: bool = True) -> AsyncIterator[str]:
     """Serve at ``settings.host`` and ``settings.port`` (0: any free one) and yield the address.
+
+    Without ``is_resuming``, the connections and syncs of earlier servers are left alone.
 
     Raises Conflict when the port is taken or another process works in the data directory.
     """
     with listen(settings.host, settings.port) as listener:
-        async with Service(settings) as service:
+        async with Service(settings, is_resuming=is_resuming) as service:
             ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             url = make_url(settings.host, listener.getsockname()[1])
             server = _Guest(

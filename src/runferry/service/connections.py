@@ -163,14 +163,14 @@ class Connections:
             await self._pool.disconnect(connection_id)
         return held is not None
 
-    async def resume(self) -> None:
-        """Start to get back, in the background, what was open before the restart and needs no secret."""
+    async def resume(self, *, is_trying: bool = True) -> None:
+        """List what was open before the restart; ``is_trying`` gets back, in the background, what needs no secret."""
         for record in await in_thread(self._records.list_open_connections):
             waiting = Waiting(record)
             self._waiting[record.id] = waiting
-            if record.is_resumable:
+            if record.is_resumable and is_trying:
                 waiting.task = self._tasks.start(self._get_back(waiting), name=f"resume {record.id}")
-            else:
+            elif is_trying:
                 waiting.last_error = "It needs your password or key again: connect to it once more."
 
     async def stop_resuming(self) -> None:

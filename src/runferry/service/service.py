@@ -35,6 +35,8 @@ from runferry.store.run_list import RunFilter
 from runferry.sync.spec import Mode
 
 BROWSE_TIMEOUT = 60.0
+LINK_TIMEOUT = 10.0
+"""Seconds a person waits for a lost link to come back before being told that it is lost."""
 
 Clock = Callable[[], float]
 
@@ -42,14 +44,16 @@ Clock = Callable[[], float]
 class Service:
     """Connections, syncs and runs of one data directory. Open it before use; an asynchronous context manager.
 
-    ``events`` tells what happens meanwhile.
+    ``events`` tells what happens meanwhile. Without ``is_resuming``, what was active before stays as remembered: for
+    a short errand, which should not log in to every server there is.
     """
 
-    def __init__(self, settings: Settings, *, clock: Clock = time.time) -> None:
+    def __init__(self, settings: Settings, *, clock: Clock = time.time, is_resuming: bool = True) -> None:
         self.data_dir: Path = settings.data_dir
         self.events = EventBus(epoch=secrets.token_hex(4))
         self._settings = settings
         self._clock = clock
+        self._is_resuming = is_resuming
         self._opened_at = time.monotonic()
         self._is_open = False
         self._was_unclean = False
@@ -88,7 +92,7 @@ class Service:
             self._is_open = True
             self._pool.subscribe(self._tell_connection)
             self._runs.start(self.events)
-            await self._connections.resume()
+            await self._connections.resume(is_trying=self._is_resuming)
         except BaseException:
             await self.close()
             raise
@@ -148,7 +152,7 @@ class Service:
     ) -> Listing:
         """Browse a directory of the server. Raises NotConnected, NotFound, AccessDenied, NotADirectory."""
         held = self._connections.find(connection_id)
-        async with browsing():
+        async with browsing(held):
             current = await held.remote.resolve(path)
             items = await held.remote.list_directory(current, depth=depth)
         return Listing(current, await in_thread(sort_items, items, show_hidden))
@@ -166,7 +170,7 @@ class Service:
         """
         held = self._connections.find(connection_id)
         request.check()
-        async with browsing():
+        async with browsing(held):
             root = await held.remote.resolve(request.remote_root)
         return (await self._syncs.configure(held, request.with_root(root))).view
 
@@ -235,7 +239,8 @@ class Service:
 
     async def _resume_syncs(self, held: Held) -> None:
         self._tell_connection(held.connection)
-        await self._syncs.resume(held)
+        if self._is_resuming:
+            await self._syncs.resume(held)
 
     def _tell_connection(self, connection: Connection) -> None:
         data = {
@@ -252,13 +257,16 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def browsing() -> AsyncIterator[None]:
-    """Bound a call that a person waits for, reconnecting included."""
+async def browsing(held: Held) -> AsyncIterator[None]:
+    """Bound a call that a person waits for; raises ConnectTimeout, saying what is the matter."""
     try:
+        async with asyncio.timeout(LINK_TIMEOUT):
+            await held.connection.link()
         async with asyncio.timeout(BROWSE_TIMEOUT):
             yield
     except TimeoutError:
-        raise ConnectTimeout("The server did not answer in time; see GET /api/unified/status.") from None
+        reason = held.connection.last_error or "it is slow"
+        raise ConnectTimeout(f"{held.id} did not answer in time ({reason}); it is being tried again.") from None
 
 
 def sort_items(items: Sequence[BrowseEntry], show_hidden: bool) -> Sequence[BrowseEntry]:

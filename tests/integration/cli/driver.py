@@ -148,23 +148,39 @@ class TerminalSession:
 
     def finish(self) -> tuple[int, str]:
         """Read to the end; return the exit code and what was shown since the last answer, without colours."""
-        self._read_until(lambda: False)
+        self._read_until(never)
         code = self._process.wait(SECONDS)
-        os.close(self._terminal)
+        self.close()
         return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.output)
+
+    def close(self) -> None:
+        """End the command, however far it is; may be called again."""
+        if self._terminal >= 0:
+            self._process.kill()
+            self._process.wait(SECONDS)
+            os.close(self._terminal)
+            self._terminal = -1
 
     def _read_until(self, is_enough: Callable[[], bool]) -> None:
         deadline = time.monotonic() + SECONDS
         while not is_enough():
             readable, _, _ = select.select([self._terminal], [], [], max(0.0, deadline - time.monotonic()))
-            assert readable, f"nothing more came: {self.output!r}"
+            if not readable:
+                self.close()
+                raise AssertionError(f"nothing more came: {self.output!r}")
             try:
                 data = os.read(self._terminal, 65536)
             except OSError:  # how Linux says that the other side has closed
                 data = b""
             if not data:
+                assert is_enough is never, f"it ended before that: {self.output!r}"
                 return
             self.output += data.decode(errors="replace")
+
+
+def never() -> bool:
+    """The condition of somebody who reads to the end."""
+    return False
 
 
 def at(server: Sshd, path: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import pytest
 from tests.conftest import MakeSshd
 from tests.integration.cli.driver import Cli, TerminalSession, at
 from tests.support.network import closed_port, silent_port
+from tests.support.questioner import Questioner
 from tests.support.sshd import Sshd
 
 Key = tuple[str, str]
@@ -199,9 +201,45 @@ def test_the_doctor_names_the_step_that_failed_and_exits_with_its_code(cli: Cli,
     assert "FAIL  login" in done.out
 
 
+def test_the_doctor_asks_a_person_for_the_password(cli: Cli, make_sshd: MakeSshd) -> None:
+    server = make_sshd(passwords=True)
+    session = TerminalSession(cli, "doctor", at(server))
+    session.answer("Password for", server.password)
+    code, shown = session.finish()
+    assert code == 0, shown
+    assert "ok    login" in shown
+
+
 def test_secrets_of_the_environment_are_not_shown_by_a_failure(cli: Cli, make_sshd: MakeSshd) -> None:
     server = make_sshd(passwords=True)
     secret = f"secret-{os.getpid()}"
     done = cli.run("connect", at(server), "--password", stdin=f"{secret}\n")
     assert secret not in done.out + done.err
     assert not [path for path in cli.data_dir.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+
+
+async def test_a_second_factor_is_asked_for_as_the_server_asks(cli: Cli) -> None:
+    async with Questioner([("Password: ", False, "pw"), ("One-time code: ", True, "424242")]) as server:
+
+        def log_in() -> str:
+            session = TerminalSession(cli, "connect", f"u@127.0.0.1:{server.port}")
+            session.answer("Password:", "pw")
+            session.answer("One-time code:", "424242")
+            return session.finish()[1]
+
+        shown = await asyncio.to_thread(log_in)
+        assert server.logins == 1, shown
+        assert [list(given) for given in server.answers] == [["pw", "424242"]]
+
+
+async def test_questions_nobody_can_answer_are_an_error_of_their_own(cli: Cli) -> None:
+    async with Questioner([("Password: ", False, "pw"), ("One-time code: ", True, "424242")]) as server:
+        done = await asyncio.to_thread(cli.run, "connect", f"u@127.0.0.1:{server.port}")
+        assert done.code == 17
+        assert server.logins == 0
+
+
+def test_without_a_user_it_is_the_local_one_as_with_ssh(cli: Cli, sshd: Sshd, key: Key) -> None:
+    done = cli.run("connect", f"{sshd.host}:{sshd.port}", *key)
+    assert done.code == 0, done
+    assert f"Connected: {at(sshd)}" in done.out

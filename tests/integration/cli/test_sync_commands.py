@@ -160,3 +160,20 @@ def test_a_server_without_python_is_mirrored_over_sftp(cli: Cli, make_sshd: Make
     done = cli.run("sync", at(server, str(root)), "--once", "-i", str(server.client_key_path))
     assert done.code == 0, done
     assert json.loads(next(find_local_root(done.out).rglob("meta.json")).read_text())["id"]
+
+
+def test_a_short_errand_leaves_what_a_server_kept_alone(cli: Cli, sshd: Sshd, key: Key, root: Path) -> None:
+    with cli.serve():
+        assert cli.run("connect", at(sshd), *key).code == 0
+        with cli.start("sync", at(sshd, str(root))) as follower:
+            follower.wait_for("Following")
+            local = find_local_root(follower.output)
+            follower.end(signal.SIGINT)
+    logins = sshd.log().count("Accepted publickey")
+    assert "waiting" in cli.run("status").out
+    assert len(cli.read_json("runs")) == len(list(root.rglob("meta.json")))
+    assert sshd.log().count("Accepted publickey") == logins, "listing runs logs in nowhere"
+    assert cli.run("ls", at(sshd, str(root)), *key).code == 0
+    (root / "late.txt").write_text("late")
+    with cli.serve():
+        eventually_now(lambda: (local / "late.txt").exists(), what="the next server goes on with the mirror")
