@@ -17,6 +17,12 @@ from runferry.errors import RateLimited, RunferryError
 
 INTERNAL = "Internal error; see the log."
 
+HTTP_SENTENCES = {
+    400: "The body is not valid JSON.",  # FastAPI's own 400: text or nesting that no parser takes
+    404: "No such endpoint; see /docs.",
+    405: "This endpoint has other methods; see /docs.",
+}
+
 
 def install_error_handlers(app: FastAPI) -> None:
     """Make every failure of a route answer the documented body. The most specific handler wins."""
@@ -43,7 +49,7 @@ async def _answer_invalid(request: Request, error: Exception) -> JSONResponse:
 
 async def _answer_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    detail = "No such endpoint; see /docs." if error.status_code == 404 else str(error.detail)
+    detail = HTTP_SENTENCES.get(error.status_code, str(error.detail))
     return JSONResponse({"detail": detail}, status_code=error.status_code, headers=error.headers)
 
 

@@ -46,7 +46,7 @@ async def list_runs(
     """List the runs of all servers, newest first. How many match is in the header `X-Total-Count`."""
     chosen = RunFilter(server, project, name, status, q, sort, order, limit, offset)
     runs, total = await service.list_runs(chosen)
-    return await make_bulk_response(lambda: shapes.shape_runs(runs), headers={"X-Total-Count": str(total)})
+    return await make_bulk_response(lambda: runs, headers={"X-Total-Count": str(total)})
 
 
 @router.get("/{run_id:path}", response_model=answers.RunDetailAnswer, responses=describe_errors(400, 404, 409, 500))

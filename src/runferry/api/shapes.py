@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 from runferry.api import answers
 from runferry.model import Kind, Problem
 from runferry.remote.base import BrowseEntry
-from runferry.service import ConnectionView, RunDetail, RunView, StatusView, SyncView
+from runferry.service import ConnectionView, RunDetail, StatusView, SyncView
 from runferry.sync.spec import Mode
 
 TYPES = {Kind.DIR: "dir", Kind.FILE: "file", Kind.LINK: "unknown", Kind.OTHER: "unknown"}
@@ -86,6 +86,7 @@ def shape_progress(sync: SyncView) -> dict[str, Any]:
     progress = sync.progress
     left = progress.bytes_total - progress.bytes_done
     rate = progress.bytes_per_second
+    is_under_way = progress.files_done < progress.files_total
     return {
         "state": progress.state.value,
         "files_done": progress.files_done,
@@ -93,7 +94,7 @@ def shape_progress(sync: SyncView) -> dict[str, Any]:
         "bytes_done": progress.bytes_done,
         "bytes_total": progress.bytes_total,
         "bytes_per_second": rate,
-        "eta_seconds": round(left / rate, 1) if rate > 0 and left > 0 else None,
+        "eta_seconds": round(left / rate, 1) if is_under_way and rate > 0 and left > 0 else None,
         "current_file": progress.current_file,
         "problem_count": sync.problem_count,
         "problems": shape_problems(sync.problems),
@@ -206,10 +207,6 @@ def shape_item(item: BrowseEntry) -> dict[str, Any]:
     if item.children is not None:
         shaped["children"] = shape_items(item.children)
     return shaped
-
-
-def shape_runs(runs: Sequence[RunView]) -> list[dict[str, Any]]:
-    return [asdict(run) for run in runs]
 
 
 def shape_run(detail: RunDetail) -> dict[str, Any]:

@@ -228,9 +228,12 @@ class ActiveSync:
     async def _heal(self) -> None:
         """After an abrupt end the index may lack what had landed: read it all again, once the listing is whole."""
         await self._settled.wait()
-        async with self._ingesting:
-            listing = self._session.listing if self._session else {}
-            self._tell(await self._places.ingest.rebuild(self._source, listing))
+        listing = self._session.listing if self._session else {}
+        try:
+            async with self._ingesting:
+                self._tell(await self._places.ingest.rebuild(self._source, listing))
+        except RunferryError as error:
+            log.warning("the index of the sync %s could not be rebuilt: %s", self.record.id, error)
 
     def _tell(self, result: IngestResult) -> None:
         if result.changed or result.removed:
@@ -285,7 +288,9 @@ class Syncs:
                     await self._stop(other.record.id)
                     await in_thread(self._records.deactivate_sync, other.record.id)
             running = self._active.get(record.id)
-            is_same = running is not None and running.held is held and running.record.options == record.options
+            is_same = (
+                running is not None and running.held.remote is held.remote and running.record.options == record.options
+            )
             if running is None or not is_same:
                 await self._stop(record.id)
                 running = self._start(record, held)
@@ -310,6 +315,8 @@ class Syncs:
                 if record.server_id == held.server.id and not is_running:
                     await self._stop(record.id)
                     self._start(record, held)
+                elif running is not None and not running.is_alive:
+                    running.sync_now()
 
     async def stop_of(self, connection_id: str) -> None:
         """Stop a connection's syncs without forgetting them."""

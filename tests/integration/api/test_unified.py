@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -465,3 +467,19 @@ def test_the_sixth_connect_within_a_minute_is_429_and_no_header_helps(tmp_path: 
         assert answer.headers["Retry-After"] == str(body["retry_after"])
         expect(server.post("/api/ssh/connect", login), 429)
         expect(server.get("/api/unified/status"), 200)
+
+
+def test_after_an_abrupt_end_the_index_is_healed_from_the_local_copy(
+    tmp_path: Path, home: Path, sshd: Sshd, root: Path
+) -> None:
+    with run_server(tmp_path / "data") as server:
+        server.connect(sshd)
+        configure(server, "mirror", root)
+        server.wait_synced()
+        runs = {run["key"] for run in expect_runs(server)}
+    index = sqlite3.connect(tmp_path / "data/runferry.db")
+    with contextlib.closing(index), index:
+        index.execute("DELETE FROM runs")  # as if the end had come between landing the files and indexing them
+        index.execute("UPDATE facts SET value = 'working' WHERE name = 'service_state'")
+    with run_server(tmp_path / "data") as server:
+        eventually_now(lambda: {run["key"] for run in expect_runs(server)} == runs, within=20, what="the runs are back")

@@ -16,7 +16,7 @@ const getJson = async (url) => {
 
 const describe = (sync) =>
   `${sync.mode} ${sync.remote_root}: ${sync.state}, ${sync.files_done} of ${sync.files_total} files` +
-  (sync.problem_count ? `, ${sync.problem_count} problems` : "");
+  (sync.problem_count ? `, ${sync.problem_count} not copied` : "");
 
 const drawConnections = (status) => {
   const list = (status.connections ?? []).map((connection) => {
