@@ -159,7 +159,7 @@ def view_run(row: RunRow, freshness: Freshness, data_dir: Path, *, now: float, i
     return RunView(
         id=row.run_id,
         key=row.key,
-        run_dir=str(data_dir / row.local_dir / row.path),
+        run_dir=f"{data_dir}/{row.local_dir}/{row.path}".rstrip("/"),
         remote_dir=row.remote_dir,
         path=row.path,
         server=row.server,
