@@ -10,6 +10,7 @@ import typer
 
 from runferry.cli.client import Json, open_client
 from runferry.cli.options import DataDirOption, JsonOption, ServerChoice, UrlOption
+from runferry.cli.progress import count_troubles
 from runferry.cli.running import run
 from runferry.cli.terminal import Column, Terminal
 from runferry.cli.text import (
@@ -22,7 +23,8 @@ from runferry.cli.text import (
     format_time,
 )
 
-ID_WIDTH = 24
+ID_WIDTH = 16
+"""Enough for the year, and for the six digits that tell two runs apart."""
 
 ServerOption = Annotated[str | None, typer.Option(help="Only runs of this server.")]
 StatusOption = Annotated[str | None, typer.Option(help="Only runs with this status, such as running or failed.")]
@@ -32,16 +34,21 @@ QueryOption = Annotated[
 ]
 
 RUN_COLUMNS = (
-    Column("id", is_flexible=True),
+    Column("id"),
     Column("project", is_flexible=True),
     Column("name", is_flexible=True),
     Column("status"),
     Column("best", is_number=True),
-    Column("created"),
+    Column("created", is_number=True),
     Column("took", is_number=True),
     Column("server", is_flexible=True),
     Column("copy"),
 )
+
+
+NARROW = 100
+SPARE = frozenset({"took", "server"})
+"""Columns that give way on a terminal narrower than ``NARROW``."""
 
 
 def runs(
@@ -64,27 +71,45 @@ def runs(
         if as_json:
             terminal.write(json.dumps(found))
             return
-        is_wide = not terminal.out.is_terminal
-        terminal.show_table(RUN_COLUMNS, [describe_run(run, is_wide=is_wide) for run in found])
+        describe = describe_briefly if terminal.out.is_terminal else describe_fully
+        rows = [describe(run, now=time.time()) for run in found]
+        kept = [n for n, column in enumerate(RUN_COLUMNS) if terminal.out.width >= NARROW or column.title not in SPARE]
+        terminal.show_table([RUN_COLUMNS[n] for n in kept], [[row[n] for n in kept] for row in rows])
         terminal.note(count_noun(len(found), "run"))
 
     run(work)
 
 
-def describe_run(one: Json, *, is_wide: bool) -> tuple[str, ...]:
-    best = one["best_metric_value"]
-    name = one["best_metric_name"]
-    duration = one["duration_seconds"]
+def describe_fully(one: Json, *, now: float) -> tuple[str, ...]:
+    """Return a run's row for a reader that is a program: nothing cut, times exact."""
+    best, name, duration = one["best_metric_value"], one["best_metric_name"], one["duration_seconds"]
     return (
-        one["id"] if is_wide else cut_middle(one["id"], ID_WIDTH),
+        one["id"],
         one["project"],
         one["name"],
         one["status"],
-        "" if best is None else f"{name}={format_number(best)}" if name else format_number(best),
+        "" if best is None else f"{name or 'best'}={format_number(best)}",
         "" if one["created_time"] is None else format_time(one["created_time"]),
         "" if duration is None else format_duration(duration),
         one["server"],
-        "gone on the server" if one["gone_at"] else one["freshness"]["state"],
+        "gone" if one["gone_at"] else one["freshness"]["state"],
+    )
+
+
+def describe_briefly(one: Json, *, now: float) -> tuple[str, ...]:
+    """Return the same row for a person at a terminal: the id cut in its middle, the time relative."""
+    _, project, name, status, _, _, took, server, copy = describe_fully(one, now=now)
+    best, created = one["best_metric_value"], one["created_time"]
+    return (
+        cut_middle(one["id"], ID_WIDTH),
+        project,
+        name,
+        status,
+        "" if best is None else format_number(best),
+        "" if created is None else format_age(created, now),
+        took,
+        server,
+        copy,
     )
 
 
@@ -134,8 +159,11 @@ def describe_sync(sync: Json, *, now: float) -> str:
         parts.append(f"{format_bytes(sync['bytes_done'])} of {format_bytes(sync['bytes_total'])}")
     if sync.get("last_sync_at"):
         parts.append(f"in step {format_age(sync['last_sync_at'], now)}")
-    if sync["problem_count"]:
-        parts.append(f"{sync['problem_count']:,} not copied (runferry problems)")
+    troubles = count_troubles(sync)
+    if troubles:
+        parts.append(f"{troubles:,} not copied")
+    if sync["problem_count"] > troubles:
+        parts.append(f"{sync['problem_count'] - troubles:,} left out")
     if sync.get("last_error"):
         parts.append(sync["last_error"])
     return ", ".join(parts)
@@ -150,14 +178,14 @@ def problems(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataD
         if as_json:
             terminal.write(json.dumps(answer))
             return
-        rows = [
-            (one["code"], f"{sync['remote_root'].rstrip('/')}/{one['path']}", one["message"])
-            for sync in answer["syncs"]
-            for one in sync["problems"]
-        ]
-        terminal.show_table([Column("code"), Column("path", is_flexible=True), Column("why", is_flexible=True)], rows)
+        shown = 0
+        for sync in answer["syncs"]:
+            for one in sync["problems"]:
+                path = f"{sync['remote_root'].rstrip('/')}/{one['path']}"
+                terminal.say(f"{one['code']:<9}  {path}: {one['message']}")
+                shown += 1
         total = sum(sync["problem_count"] for sync in answer["syncs"])
-        more = f", the first {len(rows)} shown" if total > len(rows) else ""
+        more = f", the first {shown:,} shown" if total > shown else ""
         terminal.note(f"{count_noun(total, 'file')}{more}")
 
     run(work)

@@ -55,13 +55,14 @@ class Terminal:
 
     def show_table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
+        for number, column in enumerate(columns):
+            widest = max((len(row[number]) for row in rows), default=0)
             table.add_column(
                 column.title,
                 justify="right" if column.is_number else "left",
                 no_wrap=True,
                 overflow="ellipsis",
-                min_width=None if column.is_flexible else len(column.title),
+                min_width=None if column.is_flexible else max(widest, len(column.title)),
             )
         for row in rows:
             table.add_row(*(Text(clean(cell)) for cell in row))
