@@ -46,5 +46,5 @@ def pause(cost: float, last: float, quiet: float) -> float:
     event: the first event of a burst leaves at once, a burst that goes on is told up to twenty times a
     second.
     """
-    grown = 0.005 if quiet > 0.1 else min(0.05, last * 1.5)
+    grown = 0.005 if quiet > 0.1 else min(0.05, max(0.005, last * 1.5))
     return min(1.0, max(grown, cost * 5.0))
