@@ -78,13 +78,14 @@ class DemoServer:
         """Stop listening, end what runs, remove the keys; may be called again."""
         if self._acceptor is not None:
             self._acceptor.close()
-            await self._acceptor.wait_closed()
-            self._acceptor = None
         for connection in tuple(self._connections):
             connection.abort()
         for task in tuple(self._commands):
             task.cancel()
         await asyncio.gather(*self._commands, return_exceptions=True)
+        if self._acceptor is not None:
+            await self._acceptor.wait_closed()  # since Python 3.12 this waits for the connections, too
+            self._acceptor = None
         if self._keys is not None:
             self._keys.cleanup()
             self._keys = None
