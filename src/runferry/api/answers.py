@@ -209,57 +209,6 @@ class ProblemsAnswer(Answer):
     syncs: list[SyncProblems]
 
 
-class SessionAnswer(OkAnswer):
-    session_id: str
-
-
-class LegacySession(Answer):
-    id: str
-    host: str
-    port: int
-    username: str
-    connected: bool
-
-
-class SessionsAnswer(Answer):
-    sessions: list[LegacySession]
-
-
-class LegacyListingAnswer(Answer):
-    items: list[DirectoryItem]
-
-
-class MirrorStats(Answer):
-    copied_files: int
-    appended_bytes: int
-    scans: int
-    started_at: float | None
-    last_error: str | None
-
-
-class MirrorTask(Answer):
-    id: str
-    session_id: str
-    remote_root: str
-    local_root: str
-    interval: float
-    stats: MirrorStats
-
-
-class MirrorStartAnswer(OkAnswer):
-    task: MirrorTask
-
-
-class ListedMirrorTask(MirrorTask):
-    host: str
-    alive: bool
-
-
-class MirrorsAnswer(Answer):
-    mirrors: list[ListedMirrorTask]
-    storage: Annotated[str, Field(description="The data directory on this machine.")]
-
-
 class FreshnessAnswer(Answer):
     state: Literal["live", "synced", "stale", "offline"]
     as_of: float | None

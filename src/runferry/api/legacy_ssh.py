@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runferry.api import answers, schemas, shapes
+from runferry.api import answers, legacy_answers, schemas, shapes
 from runferry.api.access import TheService, describe_errors
 from runferry.api.bulk import make_bulk_response
 from runferry.api.unified import read_login
@@ -33,10 +33,10 @@ Session = Annotated[str, Query(min_length=1, max_length=600)]
 
 @router.post(
     "/connect",
-    response_model=answers.SessionAnswer,
+    response_model=legacy_answers.SessionAnswer,
     responses=describe_errors(400, 401, 408, 409, 429, 500, 507),
 )
-async def connect(body: schemas.LegacyConnectBody, service: TheService) -> answers.SessionAnswer:
+async def connect(body: schemas.LegacyConnectBody, service: TheService) -> legacy_answers.SessionAnswer:
     """Log in to a server."""
     renamed = body.model_copy(
         update={
@@ -45,14 +45,14 @@ async def connect(body: schemas.LegacyConnectBody, service: TheService) -> answe
         }
     )
     view = await service.connect(read_login(renamed))
-    return answers.SessionAnswer(ok=True, session_id=view.id)
+    return legacy_answers.SessionAnswer(ok=True, session_id=view.id)
 
 
-@router.get("/sessions", response_model=answers.SessionsAnswer, responses=describe_errors(500))
-async def sessions(service: TheService) -> answers.SessionsAnswer:
+@router.get("/sessions", response_model=legacy_answers.SessionsAnswer, responses=describe_errors(500))
+async def sessions(service: TheService) -> legacy_answers.SessionsAnswer:
     """List the open connections."""
     view = await service.status()
-    return answers.SessionsAnswer(sessions=[shapes.shape_session(one) for one in view.connections])
+    return legacy_answers.SessionsAnswer(sessions=[shapes.shape_session(one) for one in view.connections])
 
 
 @router.post("/close", response_model=answers.OkAnswer, responses=describe_errors(400, 500))
@@ -67,7 +67,7 @@ async def close(body: schemas.SessionBody, service: TheService) -> answers.OkAns
 
 @router.get(
     "/listdir",
-    response_model=answers.LegacyListingAnswer,
+    response_model=legacy_answers.LegacyListingAnswer,
     responses=describe_errors(400, 401, 404, 408, 429, 500),
 )
 async def listdir(
@@ -80,15 +80,15 @@ async def listdir(
 
 @router.post(
     "/mirror/start",
-    response_model=answers.MirrorStartAnswer,
+    response_model=legacy_answers.MirrorStartAnswer,
     responses=describe_errors(400, 401, 404, 408, 429, 500, 507),
 )
-async def start_mirror(body: schemas.MirrorStartBody, service: TheService) -> answers.MirrorStartAnswer:
+async def start_mirror(body: schemas.MirrorStartBody, service: TheService) -> legacy_answers.MirrorStartAnswer:
     """Mirror a root; others of the same session go on."""
     request = ModeRequest(Mode.MIRROR, body.remote_root, interval=body.interval, is_additional=True)
     view = await service.configure_mode(request, body.session_id)
-    task = answers.MirrorTask(**shapes.shape_mirror_task(view.record.connection_id, view))
-    return answers.MirrorStartAnswer(ok=True, task=task)
+    task = legacy_answers.MirrorTask(**shapes.shape_mirror_task(view.record.connection_id, view))
+    return legacy_answers.MirrorStartAnswer(ok=True, task=task)
 
 
 @router.post("/mirror/stop", response_model=answers.OkAnswer, responses=describe_errors(400, 500))
@@ -97,8 +97,8 @@ async def stop_mirror(body: schemas.MirrorStopBody, service: TheService) -> answ
     return answers.OkAnswer(ok=await service.stop_sync(body.task_id))
 
 
-@router.get("/mirror/list", response_model=answers.MirrorsAnswer, responses=describe_errors(500))
-async def list_mirrors(service: TheService) -> answers.MirrorsAnswer:
+@router.get("/mirror/list", response_model=legacy_answers.MirrorsAnswer, responses=describe_errors(500))
+async def list_mirrors(service: TheService) -> legacy_answers.MirrorsAnswer:
     """List the active mirrors of all sessions."""
     view = await service.status()
     mirrors = [
@@ -107,12 +107,12 @@ async def list_mirrors(service: TheService) -> answers.MirrorsAnswer:
         for sync in connection.syncs
         if sync.mode is Mode.MIRROR
     ]
-    return answers.MirrorsAnswer(mirrors=mirrors, storage=str(service.data_dir))
+    return legacy_answers.MirrorsAnswer(mirrors=mirrors, storage=str(service.data_dir))
 
 
-def shape_listed(connection: ConnectionView, sync: SyncView) -> answers.ListedMirrorTask:
+def shape_listed(connection: ConnectionView, sync: SyncView) -> legacy_answers.ListedMirrorTask:
     task = shapes.shape_mirror_task(connection.id, sync)
-    return answers.ListedMirrorTask(**task, host=connection.host, alive=sync.is_alive)
+    return legacy_answers.ListedMirrorTask(**task, host=connection.host, alive=sync.is_alive)
 
 
 class DeprecationHeaders:

@@ -1,4 +1,7 @@
-"""The shapes of requests, checked strictly: a number in quotes is a wrong type. Unknown fields are ignored."""
+"""The shapes of requests: bodies are checked strictly (a number in quotes is a wrong type), queries are text anyway.
+
+Unknown fields are ignored.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +33,21 @@ RemotePath = Annotated[str, Field(max_length=4096), AfterValidator(refuse_contro
 Hidden = Annotated[SecretStr | None, BeforeValidator(take_blank_as_missing)]
 BlankIsMissing = BeforeValidator(take_blank_as_missing)
 Patterns = Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=500)]
+Word = Annotated[str | None, Field(max_length=500)]
+MOST = 2**31
+SortKey = Literal[
+    "created_time",
+    "started_at",
+    "ended_at",
+    "duration_seconds",
+    "status",
+    "project",
+    "name",
+    "id",
+    "key",
+    "server",
+    "best_metric_value",
+]
 ConnectionId = Annotated[
     str | None,
     Field(max_length=600, description="`user@host:port`; without it the current connection is meant."),
@@ -38,6 +56,27 @@ ConnectionId = Annotated[
 
 class Body(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class ListdirQuery(BaseModel):
+    path: Annotated[str, Field(max_length=4096, description="Empty or `~`: the home directory.")] = "~"
+    connection_id: ConnectionId = None
+    show_hidden: bool = False
+    depth: Annotated[int, Field(ge=1, le=2, description="2 also lists each directory's children.")] = 1
+    limit: Annotated[int | None, Field(ge=1, le=MOST)] = None
+    offset: Annotated[int, Field(ge=0, le=MOST)] = 0
+
+
+class RunsQuery(BaseModel):
+    server: Word = None
+    project: Word = None
+    name: Word = None
+    status: Word = None
+    q: Annotated[Word, Field(description="Looked for in id, project, name and server.")] = None
+    sort: SortKey = "created_time"
+    order: Literal["asc", "desc"] = "desc"
+    limit: Annotated[int | None, Field(ge=0, le=MOST, description="Without it: all.")] = None
+    offset: Annotated[int, Field(ge=0, le=MOST)] = 0
 
 
 class Login(Body):

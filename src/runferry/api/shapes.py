@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from runferry.api import answers
+from runferry.api import answers, legacy_answers
 from runferry.model import Kind, Problem
 from runferry.remote.base import BrowseEntry
 from runferry.service import ConnectionView, RunDetail, StatusView, SyncView
@@ -215,8 +215,8 @@ def shape_run(detail: RunDetail) -> dict[str, Any]:
     return run | rest
 
 
-def shape_session(view: ConnectionView) -> answers.LegacySession:
-    return answers.LegacySession(
+def shape_session(view: ConnectionView) -> legacy_answers.LegacySession:
+    return legacy_answers.LegacySession(
         id=view.id, host=view.host, port=view.port, username=view.username, connected=view.is_connected
     )
 
@@ -229,7 +229,7 @@ def shape_mirror_task(connection_id: str, sync: SyncView) -> dict[str, Any]:
         "remote_root": sync.record.remote_root,
         "local_root": sync.local_root,
         "interval": sync.interval,
-        "stats": answers.MirrorStats(
+        "stats": legacy_answers.MirrorStats(
             copied_files=progress.copied_files,
             appended_bytes=progress.appended_bytes,
             scans=progress.scans,

@@ -74,18 +74,13 @@ async def status(service: TheService, connection_id: AnyConnection = None) -> an
     response_model=answers.ListingAnswer,
     responses=describe_errors(400, 401, 404, 408, 429, 500),
 )
-async def listdir(
-    service: TheService,
-    path: Annotated[str, Query(max_length=4096, description="Empty or `~`: the home directory.")] = "~",
-    connection_id: AnyConnection = None,
-    show_hidden: bool = False,
-    depth: Annotated[int, Query(ge=1, le=2, description="2 also lists each directory's children.")] = 1,
-    limit: Annotated[int | None, Query(ge=1, le=2**31)] = None,
-    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
-) -> Response:
+async def listdir(service: TheService, query: Annotated[schemas.ListdirQuery, Query()]) -> Response:
     """List a directory of the server: directories first, then by name. Links are followed for `type`."""
-    listing = await service.list_directory(path, connection_id, show_hidden=show_hidden, depth=depth)
-    items = listing.items[offset : None if limit is None else offset + limit]
+    listing = await service.list_directory(
+        query.path, query.connection_id, show_hidden=query.show_hidden, depth=query.depth
+    )
+    end = None if query.limit is None else query.offset + query.limit
+    items = listing.items[query.offset : end]
 
     def shape() -> dict[str, object]:
         shaped = shapes.shape_items(items)

@@ -3,8 +3,8 @@
 from runferry.service.connections import ConnectRequest
 from runferry.service.doctor import Report, Step
 from runferry.service.events import Event, EventBus, Subscription
+from runferry.service.modes import ModeRequest
 from runferry.service.service import Service
-from runferry.service.syncs import ModeRequest
 from runferry.service.views import (
     ConnectionView,
     Freshness,

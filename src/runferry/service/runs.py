@@ -14,10 +14,11 @@ from pathlib import Path
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
 from runferry.model import RunStatus
+from runferry.service.active import ActiveSync
 from runferry.service.connections import Connections, Held
 from runferry.service.events import EventBus
 from runferry.service.records import Records
-from runferry.service.syncs import ActiveSync, Syncs
+from runferry.service.syncs import Syncs
 from runferry.service.tasks import Tasks
 from runferry.service.views import Freshness, RunDetail, RunView
 from runferry.store.db import Database

@@ -17,14 +17,16 @@ from runferry.errors import ConnectTimeout, InvalidRequest, NotFound
 from runferry.ingest import Ingest
 from runferry.model import Kind
 from runferry.remote.base import BrowseEntry
+from runferry.service.active import SyncPlaces
 from runferry.service.connections import Connections, ConnectRequest, Held
 from runferry.service.doctor import Doctor, Report
 from runferry.service.events import EventBus
 from runferry.service.lock import DataLock
+from runferry.service.modes import ModeRequest
 from runferry.service.records import Records
 from runferry.service.runs import Runs
 from runferry.service.status import view_held, view_waiting
-from runferry.service.syncs import ModeRequest, SyncPlaces, Syncs
+from runferry.service.syncs import Syncs
 from runferry.service.views import ConnectionView, Listing, RunDetail, RunView, StatusView, SyncView
 from runferry.ssh.hostkeys import HostKeys
 from runferry.ssh.pool import Connection, Pool

@@ -9,6 +9,8 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 10.0
+
 
 class Tasks:
     """A set of running tasks. ``close`` cancels them and waits until they have ended."""
@@ -23,10 +25,7 @@ class Tasks:
         return task
 
     async def close(self) -> None:
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(end(task) for task in tuple(self._tasks)))
 
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -35,7 +34,10 @@ class Tasks:
 
 
 async def end(task: asyncio.Task[Any] | None) -> None:
-    """Cancel one task and wait for its end; its own failure was logged by its owner."""
-    if task is not None:
+    """Cancel one task and wait for its end; its own failure was logged by its owner.
+
+    It is cancelled again where it goes on: Python 3.11's TaskGroup can lose a cancellation that meets an error.
+    """
+    while task is not None and not task.done():
         task.cancel()
-        await asyncio.wait([task])
+        await asyncio.wait([task], timeout=PATIENCE)

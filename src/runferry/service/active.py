@@ -1,0 +1,212 @@
+"""One sync at work: its session, kept running, told as events and fed to the index. It copies nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from runferry.errors import RunferryError
+from runferry.formats import READERS, skip_reason
+from runferry.ingest import Ingest, IngestResult, SyncSource
+from runferry.model import Entry, Problem
+from runferry.service.connections import Held
+from runferry.service.events import EventBus
+from runferry.service.modes import make_spec
+from runferry.service.records import SyncRecord
+from runferry.service.views import SyncView
+from runferry.store.db import Database
+from runferry.store.files import LocalTree
+from runferry.store.sync_state import SyncState
+from runferry.sync.session import SyncSession
+from runferry.sync.spec import Commit, Hooks, Mode, Progress, SessionState
+
+log = logging.getLogger(__name__)
+
+SHOWN_PROBLEMS = 200
+NEW_PROBLEMS = 20
+"""How many of a sync's newest problems one event carries."""
+
+RETRY_SECONDS = 30.0
+"""How long a session that failed unexpectedly rests before it is tried again."""
+
+SETTLED = frozenset({SessionState.WATCHING, SessionState.IDLE})
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPlaces:
+    """What every sync works with: the data directory, the index, and where its news goes."""
+
+    data_dir: Path
+    db: Database
+    ingest: Ingest
+    events: EventBus
+    on_runs_changed: Callable[[], None]
+    needs_healing: Callable[[], bool]
+
+
+class ActiveSync:
+    """One configured sync at work. Its session is started again should it end by anything but ``stop``."""
+
+    def __init__(self, record: SyncRecord, held: Held, places: SyncPlaces) -> None:
+        self.record = record
+        self.held = held
+        self._places = places
+        self.local_root = places.data_dir / record.local_dir
+        self._session: SyncSession | None = None
+        self._failure: str | None = None
+        self._told_problems: frozenset[Problem] = frozenset()
+        self._told_count = 0
+        self._asked = asyncio.Event()
+        self._source = SyncSource(record.id, record.server_id, record.remote_root, self.local_root)
+        self._ingesting = asyncio.Lock()
+        self._settled = asyncio.Event()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._failure is None and self.progress.state is not SessionState.STOPPED
+
+    @property
+    def progress(self) -> Progress:
+        progress = self._session.progress if self._session else Progress()
+        if progress.last_sync_at is None:
+            progress = replace(progress, last_sync_at=self.record.last_sync_at)
+        if progress.next_sync_at is None and self.record.is_automatic:
+            # The first round is under way: the next one is due an interval after it began.
+            began = progress.started_at or self.record.created_at
+            progress = replace(progress, next_sync_at=began + self.record.interval)
+        if self._failure is not None:
+            progress = replace(progress, state=SessionState.FAILED, last_error=self._failure)
+        return progress
+
+    @property
+    def view(self) -> SyncView:
+        problems = self._session.problems if self._session else ()
+        return SyncView(
+            record=self.record,
+            local_root=str(self.local_root),
+            progress=self.progress,
+            problems=tuple(problems[:SHOWN_PROBLEMS]),
+            problem_count=len(problems),
+            is_alive=self.is_alive,
+        )
+
+    def sync_now(self) -> None:
+        self._asked.set()
+        if self._session is not None:
+            self._session.sync_now()
+
+    async def run(self) -> None:
+        """Work until cancelled. Whatever ends a session is shown, and tried again after a rest."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_running())
+            if self._places.needs_healing():
+                group.create_task(self._heal())
+
+    async def _keep_running(self) -> None:
+        while True:
+            self._session = self._make_session()
+            self._failure = None
+            try:
+                await self._session.run()
+            except RunferryError as error:
+                self._fail(str(error))
+            except Exception:  # the session loop: a bug must stop one sync for a while, not the service
+                log.exception("the sync %s of %s failed", self.record.id, self.record.remote_root)
+                self._fail("Internal error; see the log.")
+            finally:
+                await self._session.stop()
+            self._asked.clear()
+            try:
+                await asyncio.wait_for(self._asked.wait(), RETRY_SECONDS)
+            except TimeoutError:
+                continue
+
+    def _fail(self, reason: str) -> None:
+        self._failure = reason
+        self._publish(self.progress)
+
+    def _make_session(self) -> SyncSession:
+        spec = make_spec(self.record)
+        staging = self._places.data_dir / "staging" / str(spec.sync_id)
+        return SyncSession(
+            spec,
+            remote=self.held.remote,
+            tree=LocalTree(self.local_root, staging),
+            state=SyncState(self._places.db, spec.sync_id),
+            wants=self._wants if spec.mode is Mode.SMART else want_everything,
+            skip_reason=find_skip_reason,
+            hooks=Hooks(on_progress=self._publish, on_commit=self._absorb),
+        )
+
+    def _wants(self, path: str, size: int) -> bool:
+        return any(reader.is_metadata(path, size, self._is_run_dir) for reader in READERS)
+
+    def _is_run_dir(self, path: str) -> bool:
+        listing: Mapping[str, Entry] = self._session.listing if self._session else {}
+        return any(reader.is_run_dir(path, listing.__contains__) for reader in READERS)
+
+    def _publish(self, progress: Progress) -> None:
+        data = {
+            "sync_id": self.record.id,
+            "connection_id": self.held.id,
+            "mode": self.record.mode.value,
+            "remote_root": self.record.remote_root,
+            **asdict(progress),
+        }
+        self._places.events.publish("sync", data)
+        if progress.state in SETTLED:
+            self._settled.set()
+        if progress.problems != self._told_count:
+            self._told_count = progress.problems
+            self._publish_problems()
+
+    def _publish_problems(self) -> None:
+        problems = self._session.problems if self._session else ()
+        new = [problem for problem in problems if problem not in self._told_problems]
+        self._told_problems = frozenset(problems)
+        data = {
+            "sync_id": self.record.id,
+            "connection_id": self.held.id,
+            "count": len(problems),
+            "new": [asdict(problem) for problem in new[:NEW_PROBLEMS]],
+        }
+        self._places.events.publish("problem", data)
+
+    async def _absorb(self, commit: Commit) -> None:
+        async with self._ingesting:
+            result = await self._places.ingest.on_commit(
+                self._source,
+                changed=commit.changed,
+                gone=commit.gone,
+                listed=commit.listed,
+                listing=commit.listing,
+            )
+        self._tell(result)
+
+    async def _heal(self) -> None:
+        """After an abrupt end the index may lack what had landed: read it all again, once the listing is whole."""
+        await self._settled.wait()
+        listing = self._session.listing if self._session else {}
+        try:
+            async with self._ingesting:
+                self._tell(await self._places.ingest.rebuild(self._source, listing))
+        except RunferryError as error:
+            log.warning("the index of the sync %s could not be rebuilt: %s", self.record.id, error)
+
+    def _tell(self, result: IngestResult) -> None:
+        if result.changed or result.removed:
+            data = {"changed": list(result.changed), "removed": list(result.removed)}
+            self._places.events.publish("run", data)
+            self._places.on_runs_changed()
+
+
+def want_everything(path: str, size: int) -> bool:
+    return True
+
+
+def find_skip_reason(path: str, has: Callable[[str], bool]) -> str | None:
+    parent = path[: path.rfind("/") + 1]
+    return skip_reason(path, lambda name: has(parent + name))

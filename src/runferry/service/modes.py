@@ -1,0 +1,78 @@
+"""How a root is to be kept: what was asked, checked and turned into what a sync needs. Values only, no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+from pathspec import GitIgnoreSpec
+
+from runferry.errors import InvalidRequest
+from runferry.service.records import SyncRecord
+from runferry.sync.spec import Mode, SyncSpec
+
+FOLDERS = {Mode.SMART: "cache", Mode.MIRROR: "mirror"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModeRequest:
+    """How to keep a root. ``interval`` is in seconds; ``is_additional`` leaves other syncs of the mode running."""
+
+    mode: Mode
+    remote_root: str
+    interval: float
+    is_automatic: bool = True
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_file_size: int | None = None
+    delete: bool = False
+    is_additional: bool = False
+
+    def check(self) -> None:
+        """Raise InvalidRequest, naming the field, for patterns that are none."""
+        for field, patterns in (("include", self.include), ("exclude", self.exclude)):
+            for pattern in patterns:
+                if not is_pattern(pattern):
+                    raise InvalidRequest(f"{field}: {pattern!r} is not a gitignore pattern.")
+
+    def with_root(self, root: str) -> ModeRequest:
+        return replace(self, remote_root=root)
+
+    def options(self) -> Mapping[str, Any]:
+        """Return what is stored of it, JSON-safe."""
+        left_out = ("mode", "remote_root", "is_additional")
+        options = {key: value for key, value in asdict(self).items() if key not in left_out}
+        return options | {"include": list(self.include), "exclude": list(self.exclude)}
+
+
+def make_spec(record: SyncRecord) -> SyncSpec:
+    options = record.options
+    return SyncSpec(
+        sync_id=record.id,
+        mode=record.mode,
+        remote_root=record.remote_root,
+        interval=record.interval,
+        is_automatic=record.is_automatic,
+        include=tuple(options.get("include", ())),
+        exclude=tuple(options.get("exclude", ())),
+        max_file_size=options.get("max_file_size"),
+        delete=bool(options.get("delete")),
+    )
+
+
+def is_pattern(text: str) -> bool:
+    try:
+        GitIgnoreSpec.from_lines([text])
+    except (ValueError, re.error):
+        return False
+    return True
+
+
+def name_local_dir(directory: str, request: ModeRequest) -> str:
+    """Return where a root's copy goes, relative to the data directory: readable, and unique by the hash."""
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", request.remote_root).strip("-.")[-60:].strip("-.") or "root"
+    mark = blake2b(request.remote_root.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    return f"{FOLDERS[request.mode]}/{directory}/{slug}-{mark}"
