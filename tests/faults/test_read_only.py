@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+import pwd
 from pathlib import Path
 
 import pytest
@@ -36,8 +36,9 @@ async def test_a_full_session_leaves_no_trace_on_the_server(
         write_run(root, *place)
     (root / "model.pt").write_bytes(os.urandom(2_000_000))
     (root / "link").symlink_to("model.pt")
+    owner = pwd.getpwnam(account.name).pw_uid
     for path in [root, *root.rglob("*")]:
-        shutil.chown(path, account.name, account.name)
+        os.lchown(path, owner, -1)
     server = make_sshd(account=account, sftp_only=transport == "sftp")
     before = times_below(account.home)
     async with Ferry(tmp_path) as ferry:

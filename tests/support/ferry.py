@@ -63,14 +63,17 @@ class Ferry:
         assert found is not None
         return found
 
-    def record_of(self, sync_id: int, path: str) -> FileRecord:
-        """Return what the index, read from outside, says of one file."""
+    def records(self, sync_id: int) -> dict[str, FileRecord]:
+        """Return what the index, read from outside, says of every file."""
         db = Database(self.data_dir / "runferry.db")
         db.open()
         try:
-            return SyncState(db, sync_id).load()[path]
+            return SyncState(db, sync_id).load()
         finally:
             db.close()
+
+    def record_of(self, sync_id: int, path: str) -> FileRecord:
+        return self.records(sync_id)[path]
 
     async def in_step(self, mode: Mode = Mode.MIRROR, *, within: float = 30.0) -> SyncView:
         """Wait until the sync has nothing left to do."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 from runferry.blocking import in_thread
 from runferry.errors import (
     AccessDenied,
+    ConnectionFailed,
     ConnectionLost,
     ConnectTimeout,
     DiskFull,
@@ -50,7 +52,7 @@ NOTE_SYNC_EVERY = 5.0
 
 TICK = 0.25
 RETRY_AFTER = 10.0
-_WAITED_OUT = (ConnectionLost, RemoteFailed, DiskFull, NotFound, AccessDenied, NotADirectory)
+_WAITED_OUT = (ConnectionFailed, ConnectTimeout, RemoteFailed, DiskFull, NotFound, AccessDenied, NotADirectory)
 
 
 class SyncSession:
@@ -180,9 +182,10 @@ class SyncSession:
         if not isinstance(error, _WAITED_OUT):
             self._show(SessionState.FAILED)
             raise error
-        is_link = isinstance(error, ConnectionLost)
+        is_link = isinstance(error, (ConnectionFailed, ConnectTimeout))
         self._show(SessionState.RECONNECTING if is_link else SessionState.HALTED)
-        await asyncio.sleep(0.1 if is_link else RETRY_AFTER)
+        pause = 0.1 if isinstance(error, ConnectionLost) else 1.0 if is_link else RETRY_AFTER
+        await asyncio.sleep(pause)
 
     async def _prepare(self) -> None:
         await in_thread(self._tree.open)
@@ -220,15 +223,11 @@ class SyncSession:
         self._has_listing = False
         self._answering = self._asked
         self._scan_wanted.clear()
-        errors: list[RunferryError] = []
-        try:
-            await self._work()
-        except* RunferryError as group:
-            errors = _leaves(group)
+        errors = await self._work()
         await self._journal.flush()
         return next((error for error in errors if not isinstance(error, ConnectionLost)), errors[0])
 
-    async def _work(self) -> None:
+    async def _work(self) -> list[RunferryError]:
         fetcher = Fetcher(
             self._remote,
             self.spec.remote_root,
@@ -239,16 +238,15 @@ class SyncSession:
         )
         fetcher.partials = await in_thread(self._state.partials)
         self._show(SessionState.SCANNING)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow() if self.spec.is_automatic else self._scan_when_asked())
-            group.create_task(self._journal.run(lambda: not self._backlog.is_empty, self._check_settled))
-            group.create_task(self._tick())
-            for _ in range(SMALL_LANES):
-                group.create_task(self._fetch_small(fetcher))
-            for _ in range(GROW_LANES):
-                group.create_task(self._fetch_one(fetcher, Step.LINK, Step.GROW))
-            for _ in range(BIG_LANES):
-                group.create_task(self._fetch_one(fetcher, Step.VERIFY, Step.BIG))
+        works = [
+            self._follow() if self.spec.is_automatic else self._scan_when_asked(),
+            self._journal.run(lambda: not self._backlog.is_empty, self._check_settled),
+            self._tick(),
+            *(self._fetch_small(fetcher) for _ in range(SMALL_LANES)),
+            *(self._fetch_one(fetcher, Step.LINK, Step.GROW) for _ in range(GROW_LANES)),
+            *(self._fetch_one(fetcher, Step.VERIFY, Step.BIG) for _ in range(BIG_LANES)),
+        ]
+        return await run_until_one_fails(works)
 
     # Noticing
 
@@ -460,8 +458,22 @@ class SyncSession:
             self._hooks.on_progress(self.progress)
 
 
-def _leaves(group: BaseExceptionGroup[RunferryError]) -> list[RunferryError]:
-    found: list[RunferryError] = []
-    for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found
+async def run_until_one_fails(works: Iterable[Coroutine[Any, Any, None]]) -> list[RunferryError]:
+    """Run endless works side by side; when one fails end the others, and return the errors.
+
+    No TaskGroup: Python 3.11's loses a cancellation that meets an error, and then stopping would take for ever.
+    Anything but a RunferryError is raised.
+    """
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    failures = [error for task in tasks if not task.cancelled() and (error := task.exception()) is not None]
+    errors = [error for error in failures if isinstance(error, RunferryError)]
+    for bug in failures:
+        if not isinstance(bug, RunferryError):
+            raise bug
+    return errors

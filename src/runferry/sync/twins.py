@@ -14,20 +14,25 @@ class Twins:
     """Finds a home for a version, and makes names of one file wait for the first of them."""
 
     def __init__(self) -> None:
-        self._homes: dict[Version, str] = {}
+        self._homes: dict[Version, tuple[str, bool]] = {}  # path, and whether its content is racy
         self._leaders: dict[tuple[int, int], str] = {}
         self._key_of: dict[str, tuple[int, int]] = {}
         self._waiting: dict[str, list[str]] = {}
 
     def settle(self, path: str, held: Held) -> None:
-        """Note that ``path`` holds ``held.version``. A racy one is no home: it may have changed unseen."""
-        if held.version.inode and not held.is_racy:
-            self._homes[held.version] = path
+        """Note that ``path`` holds ``held.version``."""
+        if held.version.inode:
+            self._homes[held.version] = path, held.is_racy
 
     def home_of(self, entry: Entry) -> str | None:
-        """Return another path that held exactly this version when last heard of."""
-        home = self._homes.get(entry.version)
-        return None if home == entry.path else home
+        """Return another path that held exactly this version when last heard of.
+
+        A racy one may have changed unseen since: it can lend its bytes only to another name of the same file.
+        """
+        home, is_racy = self._homes.get(entry.version, (entry.path, False))
+        if home == entry.path or (is_racy and entry.links < 2):
+            return None
+        return home
 
     def forget_home(self, version: Version) -> None:
         self._homes.pop(version, None)

@@ -123,6 +123,13 @@ async def test_a_new_run_directory_arrives_within_a_second(ferry: Ferry, remote:
 
 async def test_a_renamed_directory_arrives_and_the_old_name_is_marked_gone(ferry: Ferry, remote: Path) -> None:
     local = await ferry.keep(remote)
+    sync_id = (await ferry.sync()).record.id
+
+    def is_at_rest() -> bool:
+        held = ferry.record_of(sync_id, "checkpoints/model.pt").held
+        return held is not None and not held.is_racy
+
+    await eventually(is_at_rest, within=5, what="the second look at a file that had just been written")
     copied = (await ferry.sync()).progress.copied_bytes
     (remote / "checkpoints").rename(remote / "weights")
     await eventually(lambda: (local / "weights/model.pt").exists(), within=SOON)
