@@ -12,8 +12,8 @@ from types import TracebackType
 
 from runferry.config import Settings
 from runferry.service.connections import ConnectRequest
+from runferry.service.modes import ModeRequest
 from runferry.service.service import Service
-from runferry.service.syncs import ModeRequest
 from runferry.service.views import ConnectionView, SyncView
 from runferry.ssh.credentials import Credentials
 from runferry.ssh.target import Target

@@ -6,19 +6,27 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
 async def eventually(
-    condition: Callable[[], T | Awaitable[T]], *, within: float = 10.0, every: float = 0.02, what: str = ""
-) -> T:
+    condition: Callable[[], Awaitable[T]], *, within: float = ..., every: float = ..., what: str = ...
+) -> T: ...
+
+
+@overload
+async def eventually(condition: Callable[[], T], *, within: float = ..., every: float = ..., what: str = ...) -> T: ...
+
+
+async def eventually(condition: Callable[[], Any], *, within: float = 10.0, every: float = 0.02, what: str = "") -> Any:
     """Return the first truthy result of ``condition``; fail with its last result after ``within`` seconds."""
     deadline = time.monotonic() + within
     while True:
         result = condition()
-        value: T = await result if inspect.isawaitable(result) else result
+        value = await result if inspect.isawaitable(result) else result
         if value:
             return value
         if time.monotonic() > deadline:

@@ -14,8 +14,8 @@ Every implementation passes ``tests/contracts/test_remote_contract.py``. In pros
 - **Names.** A name that is not UTF-8, longer than 255 bytes, holds a backslash, a NUL or a drive prefix, or lies deeper
   than 64 levels is a ``Problem`` with an escaped, printable path. It never becomes an ``Entry``.
 - **Versions are honest.** A ``Chunk`` or ``Content`` whose ``stable`` is true was read between two equal fstats.
-- **Priorities.** Calls run at once; under load lower ``Priority`` values are served first. A bulk read in flight delays a
-  more urgent answer by no more than what is already on the wire.
+- **Priorities.** Calls run at once; under load lower ``Priority`` values are served first. A bulk read in flight
+  delays a more urgent answer by no more than what is already on the wire.
 - **Concurrency.** Any number of calls may be under way. Cancelling one frees its resources and disturbs no other.
 - **close()** is idempotent; calls under way end with ``ConnectionLost``. The other side's helper process ends too.
 """

@@ -6,7 +6,6 @@ from runferry.model import Entry, Kind, Version
 from runferry.store.sync_state import Held
 from runferry.sync.twins import Twins
 
-
 VERSION = Version(9, 5, 5, 7, 1)
 
 
