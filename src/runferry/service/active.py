@@ -13,6 +13,7 @@ from runferry.formats import READERS, skip_reason
 from runferry.ingest import Ingest, IngestResult, SyncSource
 from runferry.model import Entry, Problem
 from runferry.service.connections import Held
+from runferry.service.durability import Durability
 from runferry.service.events import EventBus
 from runferry.service.modes import make_spec
 from runferry.service.records import SyncRecord
@@ -45,6 +46,7 @@ class SyncPlaces:
     events: EventBus
     on_runs_changed: Callable[[], None]
     needs_healing: Callable[[], bool]
+    durability: Durability
 
 
 class ActiveSync:
@@ -139,6 +141,7 @@ class ActiveSync:
             wants=self._wants if spec.mode is Mode.SMART else want_everything,
             skip_reason=find_skip_reason,
             hooks=Hooks(on_progress=self._publish, on_commit=self._absorb),
+            suspect_since=self._places.durability.suspect_since,
         )
 
     def _wants(self, path: str, size: int) -> bool:
@@ -176,6 +179,8 @@ class ActiveSync:
         self._places.events.publish("problem", data)
 
     async def _absorb(self, commit: Commit) -> None:
+        if commit.changed:
+            self._places.durability.note_landing()
         async with self._ingesting:
             result = await self._places.ingest.on_commit(
                 self._source,

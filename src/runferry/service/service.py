@@ -20,6 +20,7 @@ from runferry.remote.base import BrowseEntry
 from runferry.service.active import SyncPlaces
 from runferry.service.connections import Connections, ConnectRequest, Held
 from runferry.service.doctor import Doctor, Report
+from runferry.service.durability import Durability
 from runferry.service.events import EventBus
 from runferry.service.lock import DataLock
 from runferry.service.modes import ModeRequest
@@ -32,6 +33,7 @@ from runferry.ssh.hostkeys import HostKeys
 from runferry.ssh.pool import Connection, Pool
 from runferry.ssh.sshconfig import list_aliases
 from runferry.ssh.target import Target
+from runferry.store.checkpoint import Checkpoints
 from runferry.store.db import Database
 from runferry.store.run_list import RunFilter
 from runferry.sync.spec import Mode
@@ -66,6 +68,7 @@ class Service:
         )
         self._pool = Pool(self._host_keys, ssh_config=settings.ssh_config, connect_timeout=settings.connect_timeout)
         self._connections = Connections(self._pool, self._db, clock=clock, on_open=self._resume_syncs)
+        self._durability = Durability(Checkpoints(self._db))
         places = SyncPlaces(
             settings.data_dir,
             self._db,
@@ -73,6 +76,7 @@ class Service:
             self.events,
             on_runs_changed=self._note_runs_changed,
             needs_healing=lambda: self._was_unclean,
+            durability=self._durability,
         )
         self._syncs = Syncs(places, clock=clock)
         self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)
@@ -90,6 +94,7 @@ class Service:
         try:
             await in_thread(self._db.open)
             self._was_unclean = await in_thread(Records(self._db).mark_unclean)
+            await self._durability.open()
             self._opened_at = time.monotonic()
             self._is_open = True
             self._pool.subscribe(self._tell_connection)
@@ -107,6 +112,7 @@ class Service:
             await self._runs.close()
             await self._connections.stop_resuming()
             await self._syncs.close()
+            await self._durability.close()
             await self._connections.close()
             await self._pool.close()
             await in_thread(Records(self._db).mark_clean)
