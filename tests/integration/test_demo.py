@@ -57,7 +57,7 @@ async def demo(**options: Any) -> AsyncIterator[Running]:
         return found[1] if found else None
 
     try:
-        url = await eventually(find_url, within=20)
+        url = await eventually(find_url, within=45)
         async with httpx.AsyncClient(base_url=str(url), timeout=10) as http:
             yield Running(http, output)
     finally:
@@ -110,7 +110,7 @@ def test_the_demo_ends_by_itself_or_with_ctrl_c_and_leaves_nothing(tmp_path: Pat
     temporary.mkdir()
     cli.environment["TMPDIR"] = str(temporary)
     with cli.start("demo", "--port", "0") as running:
-        running.wait_for("mirror watching", within=30)
+        running.wait_for("mirror watching", within=45)
         assert list(temporary.iterdir())
         assert running.end(signal.SIGINT) == 0
         assert "Traceback" not in running.output

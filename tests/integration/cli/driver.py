@@ -105,7 +105,7 @@ class Started:
         self.output = ""
         os.set_blocking(stream.fileno(), False)
 
-    def wait_for(self, text: str, *, within: float = 20.0) -> str:
+    def wait_for(self, text: str, *, within: float = SECONDS) -> str:
         """Return the first line of the output with ``text`` in it."""
 
         def find_line() -> str:
