@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.contracts.conftest import OTHERS
 from tests.support.following import Following
-from tests.support.trees import picture, write
+from tests.support.trees import exchange, picture, write
 
 from runferry.errors import AccessDenied, NotADirectory, NotFound
 from runferry.model import Kind, ProblemCode
@@ -232,8 +232,7 @@ async def test_a_root_that_is_replaced_is_told_anew(remote: Remote, root: Path) 
     write(root / "next/new")
     async with Following(remote, root / "root", interval=0.5) as following:
         identity = following.changes[0].root
-        (root / "root").rename(root / "before")
-        (root / "next").rename(root / "root")
+        exchange(root / "root", root / "next")
         if not remote.info.precise_times:  # without inodes it looks like the same root
             await following.until(lambda: set(following.entries) == {"new"})
             return

@@ -158,12 +158,13 @@ class Answers:
     def _read(self, request: Request) -> Any:
         body = request.body
         path = request.locate(body["path"])
+        clock = _clock()  # before the read: a file must not look older than it was
         try:
             found = read.read_range(path, body["offset"], min(body["length"], read.BLOCK), body["check"])
         except (OSError, read.Refused) as error:
             return {"problem": _problem(error)}
         data, version, stable, head, tail = found
-        answer = {"v": version, "stable": stable, "clock": _clock(), "head": head.hex(), "tail": tail.hex()}
+        answer = {"v": version, "stable": stable, "clock": clock, "head": head.hex(), "tail": tail.hex()}
         self._outlet.give(request.number, data, answer, request.lot())
         return None
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import platform
 import sys
 import time
 import traceback
@@ -107,7 +106,7 @@ def _introduce(nonce: str) -> Dict[str, Any]:
         "capabilities": ["squeeze", "follow", "digest", "processes"],
         "hostname": system.nodename,
         "os": "%s %s" % (system.sysname, system.release),
-        "python": platform.python_version(),
+        "python": sys.version.split()[0],
         "home": names.escape(names.decode(os.path.realpath(home))),
         "boot_id": boot,
         "clock": int(time.time() * 1e9),

@@ -12,6 +12,7 @@ import asyncssh
 
 from runferry.agent import wire
 from runferry.agent.main import marker
+from runferry.blocking import in_thread
 from runferry.errors import ConnectionLost, RemoteFailed, RunferryError
 from runferry.model import ServerInfo
 from runferry.remote.agent import AgentRemote
@@ -121,7 +122,7 @@ async def open_agent(link: Carrier, options: AgentOptions | None = None) -> Agen
     """
     options = options or AgentOptions()
     nonce = secrets.token_hex(16)
-    launch = prepare(nonce, idle_timeout=options.idle_timeout, watch_budget=options.watch_budget)
+    launch = await in_thread(prepare, nonce, idle_timeout=options.idle_timeout, watch_budget=options.watch_budget)
     holder: list[AgentSession] = []
 
     def create() -> AgentSession:
