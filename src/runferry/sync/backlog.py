@@ -109,6 +109,8 @@ class Backlog:
         """Give a path back; True when it was asked for again meanwhile."""
         self.files_done += 1
         self._in_hand.pop(path, None)
+        if self.is_empty:
+            self.bytes_done = self.bytes_total  # what was verified, and found equal, did not have to move
         asked = path in self._asked_again
         self._asked_again.discard(path)
         return asked

@@ -199,7 +199,7 @@ class Copy:
             step = Step.LINK
         elif held is None and self._twins.must_wait(entry):
             return Step.NOTHING
-        self._backlog.add(path, step, 0 if step is Step.LINK else entry.size)
+        self._backlog.add(path, step, size_of_work(step, entry, held))
         return step
 
     def _is_left_out(self, entry: Entry) -> bool:
@@ -311,3 +311,12 @@ class Copy:
         for directory in directories:
             found |= self._names.get(directory, set())
         return found - fresh
+
+
+def size_of_work(step: Step, entry: Entry, held: Held | None) -> int:
+    """Return how many bytes a step is expected to move."""
+    if step is Step.LINK:
+        return 0
+    if step is Step.GROW and held is not None:
+        return max(0, entry.size - held.version.size)
+    return entry.size
