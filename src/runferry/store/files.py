@@ -86,13 +86,20 @@ class LocalTree:
         """Return the absolute local path for a remote one; the containment check of the whole program."""
         return "/".join((self._root, *check_path(path)))
 
-    def size(self, path: str) -> int | None:
-        """Return how many bytes are there, or None when there is no regular file."""
-        try:
-            status = os.lstat(self.locate(path))
-        except OSError:
-            return None
-        return status.st_size if stat.S_ISREG(status.st_mode) else None
+    def list_files(self) -> dict[str, tuple[int, int]]:
+        """Return size and mtime (nanoseconds) of every regular file here, by its path."""
+        found: dict[str, tuple[int, int]] = {}
+        waiting = [""]
+        while waiting:
+            folder = waiting.pop()
+            with suppress(OSError), os.scandir(f"{self._root}/{folder}") as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{folder}{entry.name}/")
+                    elif entry.is_file(follow_symlinks=False):
+                        status = entry.stat(follow_symlinks=False)
+                        found[folder + entry.name] = status.st_size, status.st_mtime_ns
+        return found
 
     def make_directory(self, path: str) -> None:
         """Make sure that ``path`` is a real directory; a file in its way goes to the trash."""

@@ -23,6 +23,10 @@ from runferry.sync.selection import Selection
 from runferry.sync.twins import Twins
 
 LOOK_AGAIN_RACY = 2.2
+
+ADOPTED_AFTER_NS = 60_000_000_000
+"""How old a file must be for size and time alone to identify what landed before a crash."""
+
 _LOOK_AGAIN = {
     ProblemCode.VANISHED: 3.0,
     ProblemCode.CHANGING: 2.0,
@@ -58,6 +62,7 @@ class Copy:
         self.listing = listing
         self.counters = Counters()
         self.missing_since: dict[str, float] = {}
+        self.unrecorded: dict[str, tuple[int, int]] = {}  # local files that landed but were not committed
         self._selection = selection
         self._backlog = backlog
         self._journal = journal
@@ -70,6 +75,7 @@ class Copy:
         self._tries: dict[str, int] = {}
         self._read_at_ns: dict[str, int] = {}
         self._disagreed: dict[str, tuple[Version, Version]] = {}
+        self._clock_ns = 0
 
     @property
     def problems(self) -> list[Problem]:
@@ -99,6 +105,7 @@ class Copy:
 
     def absorb(self, change: Change) -> list[str]:
         """Take in a change; returns the directories that must be created locally."""
+        self._clock_ns = change.clock_ns
         difference = difference_of(self.listing, change)
         is_known = self.listing.__contains__
         fresh = {entry.path for entry in difference.upserts if not is_known(entry.path)}
@@ -188,6 +195,10 @@ class Copy:
         if self._is_left_out(entry):
             self._list_only(entry, record)
             return Step.NOTHING
+        if held is None and self._is_landed(entry):
+            adopted = Held(entry.version, b"", 0, False, time.time())
+            self._journal.put(FileRecord(entry, adopted), is_changed=True)
+            return Step.NOTHING
         doubted = is_suspect or (held is not None and held.is_racy)
         step = decide(entry, held, is_suspect=doubted)
         if step is Step.NOTHING or self._disagreed.get(path) == (entry.version, held and held.version):
@@ -201,6 +212,18 @@ class Copy:
             return Step.NOTHING
         self._backlog.add(path, step, size_of_work(step, entry, held))
         return step
+
+    def _is_landed(self, entry: Entry) -> bool:
+        """Say whether this version landed just before a crash, which came before its commit.
+
+        A landed file gets its remote time, to the nanosecond, when it is complete; so an equal size and time tell.
+        A young file is fetched again all the same: its time may not tell its last change.
+        """
+        if entry.kind is not Kind.FILE or not self.unrecorded or not entry.version.inode:
+            return False
+        found = self.unrecorded.pop(entry.path, None)
+        is_young = self._clock_ns - entry.version.mtime_ns < ADOPTED_AFTER_NS
+        return found == (entry.size, entry.version.mtime_ns) and not is_young
 
     def _is_left_out(self, entry: Entry) -> bool:
         refusal = self._selection.refuse(entry, self.listing.__contains__)

@@ -190,19 +190,22 @@ class SyncSession:
     async def _prepare(self) -> None:
         await in_thread(self._tree.open)
         await self._journal.load()
-        for record in await in_thread(self._damaged):
+        found = await in_thread(self._tree.list_files)
+        for record in await in_thread(self._damaged, found):
             self._journal.put(record)
+        if self._suspect_since is None:
+            self._copy.unrecorded = {path: found[path] for path in found if self._copy.held(path) is None}
         partials = await in_thread(self._state.partials)
         await in_thread(self._tree.sweep, frozenset(partial.staged for partial in partials.values()))
 
-    def _damaged(self) -> list[FileRecord]:
+    def _damaged(self, found: Mapping[str, tuple[int, int]]) -> list[FileRecord]:
         """Bring local files and records together again after whatever ended the last session."""
         changed = []
         for path, record in self._journal.records.items():
             if record.held is None:
                 continue
-            size, expected = self._tree.size(path), record.held.version.size
-            if size is not None and size > expected and may_grow(path):
+            size, expected = found.get(path, (-1, 0))[0], record.held.version.size
+            if size > expected and may_grow(path):
                 self._tree.truncate(path, expected)
             elif size != expected:
                 changed.append(FileRecord(record.entry, None, record.gone_at))

@@ -89,7 +89,10 @@ async def test_the_first_failure_ends_the_others_and_is_raised_as_it_is() -> Non
         finally:
             cancelled.set()
 
+    async def give(number: int) -> int:
+        return number
+
     with pytest.raises(ConnectionLost, match="gone"):
         await run_all([wait(), fail()])
     assert cancelled.is_set()
-    assert await run_all([asyncio.sleep(0, number) for number in range(3)]) == [0, 1, 2]
+    assert await run_all(give(number) for number in range(3)) == [0, 1, 2]
