@@ -14,9 +14,7 @@ from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
 
 
-async def log_in(
-    server: Sshd, *, port: int | None = None, password: str | None = None
-) -> asyncssh.SSHClientConnection:
+async def log_in(server: Sshd, *, port: int | None = None, password: str | None = None) -> asyncssh.SSHClientConnection:
     return await asyncssh.connect(
         server.host,
         port or server.port,
