@@ -15,7 +15,7 @@ from tests.support.ferry import Ferry
 from bench import peers
 from bench.lab import Lab
 from runferry.service.events import Subscription
-from runferry.service.syncs import ModeRequest
+from runferry.service.modes import ModeRequest
 from runferry.sync.spec import Mode, SessionState
 
 INTERVAL = 2.0

@@ -17,7 +17,7 @@ from bench.lab import Lab
 from bench.proxy import ProxyProcess
 from bench.race import show
 from bench.trees import FILES_PER_RUN, write_runs
-from runferry.service.syncs import ModeRequest
+from runferry.service.modes import ModeRequest
 from runferry.sync.spec import Mode
 
 RUNS, QUICK_RUNS = 720, 40
