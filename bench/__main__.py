@@ -15,6 +15,7 @@ from bench.cases import append, big, idle, initial, resync
 from bench.figures import Result
 from bench.lab import Lab, Options
 from bench.report import print_result, write_result
+from runferry.app import calm_garbage_collector
 
 CASES: Mapping[str, Callable[[Lab], Awaitable[Result]]] = {
     "initial": initial.run,
@@ -28,6 +29,7 @@ CASES: Mapping[str, Callable[[Lab], Awaitable[Result]]] = {
 def main() -> None:
     arguments = read_arguments()
     options = Options(arguments.rounds or (1 if arguments.quick else 5), tuple(arguments.rtt), arguments.quick)
+    calm_garbage_collector()  # as in production
     command = shlex.join(("python", "-m", "bench", *sys.argv[1:]))
     for name in arguments.only or CASES:
         print(f"{name}:", flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import logging
 import os
@@ -47,6 +48,17 @@ def create_app(settings: Settings, *, service: Service | None = None) -> ASGIApp
     return Guard(DeprecationHeaders(limited), host=settings.host)
 
 
+def calm_garbage_collector() -> None:
+    """Collect less often, and leave alone what lives as long as the process.
+
+    A first sync makes tens of thousands of small objects that stay; with Python's own thresholds a fifth of its time
+    went into looking at them again and again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
     """Serve until SIGINT or SIGTERM. ``on_ready`` is called with the address once requests are answered.
 
@@ -71,7 +83,11 @@ async def serve_on(listener: socket.socket, settings: Settings, *, on_ready: OnR
 def make_server(
     listener: socket.socket, settings: Settings, service: Service, *, on_ready: OnReady | None = None
 ) -> Server:
-    """Return a server for an open service. Run ``serve(sockets=[listener])``; ``should_exit = True`` ends it."""
+    """Return a server for an open service, and tune the process for it.
+
+    Run ``serve(sockets=[listener])``; ``should_exit = True`` ends it.
+    """
+    calm_garbage_collector()
     config = uvicorn.Config(
         create_app(settings, service=service),
         access_log=False,

@@ -20,6 +20,9 @@ CLOSE_TIMEOUT = 2.0
 WINDOW = 16 * 1024 * 1024
 """Bytes a server may have under way on a channel; what it sends per round trip at most."""
 
+LARGEST_PACKET = 128 * 1024
+"""Bytes in one packet: four times asyncssh's default, whose work is per packet (measured: a third faster)."""
+
 S = TypeVar("S", bound=asyncssh.SSHClientSession[bytes])
 
 
@@ -104,6 +107,7 @@ class Link:
                 x11_forwarding=False,
                 encoding=None,
                 window=window,
+                max_pktsize=LARGEST_PACKET,
             )
         return channel, session  # type: ignore[return-value]  # the factory's own type, as asyncssh promises
 

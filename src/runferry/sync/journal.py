@@ -17,6 +17,9 @@ GATHER = 0.1
 """Seconds within which landings share a transaction while more are coming (tune)."""
 
 
+GATHER_STEPS = 10
+"""How often, within GATHER, it is asked whether more is coming at all."""
+
 REST = 0.02
 """Seconds between two transactions at least, so that a hundred growing files do not mean a hundred a second each."""
 
@@ -85,7 +88,10 @@ class Journal:
         """Write for ever. While ``is_busy``, landings are gathered for a moment first."""
         while True:
             await self._wake.wait()
-            await asyncio.sleep(GATHER if is_busy() else 0)
+            for _ in range(GATHER_STEPS):
+                if not is_busy():
+                    break
+                await asyncio.sleep(GATHER / GATHER_STEPS)
             await self.flush()
             await on_clean()
             await asyncio.sleep(REST)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any
 
 from runferry.blocking import in_thread
 from runferry.errors import (
@@ -38,14 +37,18 @@ from runferry.sync.gauges import Meter, RemoteClock
 from runferry.sync.journal import Journal
 from runferry.sync.plan import Step, may_grow
 from runferry.sync.revisits import Revisits
+from runferry.sync.running import run_until_one_fails
 from runferry.sync.safety import SECOND_LOOK_AFTER, Look, judge_deletions
 from runferry.sync.selection import Selection
 from runferry.sync.spec import Hooks, Mode, Progress, SessionState, SkipReason, SyncSpec, Wants
 
-SMALL_LANES, GROW_LANES, BIG_LANES = 4, 8, 3
-BATCH_FILES, BATCH_BYTES = 512, 4 * 1024 * 1024
+SMALL_LANES, GROW_LANES, BIG_LANES = 6, 8, 3
+BATCH_FILES, BATCH_BYTES = 512, 2 * 1024 * 1024
 MIRROR_RESCAN = 600.0
 """Seconds between the safety rescans of a mirror, whose changes are otherwise pushed (tune)."""
+
+CONFIRM_MIRROR = 10.0
+"""Seconds between pings of a mirror in step; each costs about 120 bytes, and a dead link is noticed as soon without."""
 
 NOTE_SYNC_EVERY = 5.0
 """Seconds between writes of the last sync's time; it changes with every line of a live log."""
@@ -98,6 +101,7 @@ class SyncSession:
         self._sync_noted_at = 0.0
         self._scans = 0
         self._has_listing = False
+        self._is_prepared = False
         self._touched: set[str] | None = None
         self._asked = 1
         self._answering = 1
@@ -171,7 +175,6 @@ class SyncSession:
         """
         self._task = asyncio.current_task()
         try:
-            await self._prepare()
             while True:
                 await self._wait_out(await self._run_epoch())
         finally:
@@ -188,6 +191,9 @@ class SyncSession:
         await asyncio.sleep(pause)
 
     async def _prepare(self) -> None:
+        """Bring together what the index says and what is on the disk; once per session."""
+        if self._is_prepared:
+            return
         await in_thread(self._tree.open)
         await self._journal.load()
         found = await in_thread(self._tree.list_files)
@@ -197,6 +203,8 @@ class SyncSession:
             self._copy.unrecorded = {path: found[path] for path in found if self._copy.held(path) is None}
         partials = await in_thread(self._state.partials)
         await in_thread(self._tree.sweep, frozenset(partial.staged for partial in partials.values()))
+        self._copy.start_over()
+        self._is_prepared = True
 
     def _damaged(self, found: Mapping[str, tuple[int, int]]) -> list[FileRecord]:
         """Bring local files and records together again after whatever ended the last session."""
@@ -222,8 +230,9 @@ class SyncSession:
 
     async def _run_epoch(self) -> RunferryError:
         """Work over one link until it breaks; returns what broke it."""
-        self._copy.start_over()
         self._has_listing = False
+        if self._is_prepared:
+            self._copy.start_over()
         self._answering = self._asked
         self._scan_wanted.clear()
         errors = await self._work()
@@ -241,25 +250,32 @@ class SyncSession:
         )
         fetcher.partials = await in_thread(self._state.partials)
         self._show(SessionState.SCANNING)
+        preparing = asyncio.create_task(self._prepare())
         works = [
-            self._follow() if self.spec.is_automatic else self._scan_when_asked(),
+            self._follow(preparing) if self.spec.is_automatic else self._scan_when_asked(preparing),
             self._journal.run(lambda: not self._backlog.is_empty, self._check_settled),
             self._tick(),
             *(self._fetch_small(fetcher) for _ in range(SMALL_LANES)),
             *(self._fetch_one(fetcher, Step.LINK, Step.GROW) for _ in range(GROW_LANES)),
             *(self._fetch_one(fetcher, Step.VERIFY, Step.BIG) for _ in range(BIG_LANES)),
         ]
-        return await run_until_one_fails(works)
+        try:
+            return await run_until_one_fails(works)
+        finally:
+            preparing.cancel()
+            await asyncio.wait([preparing])
 
     # Noticing
 
-    async def _follow(self) -> None:
+    async def _follow(self, preparing: asyncio.Task[None]) -> None:
         changes = self._remote.follow(self.spec.remote_root, interval=self.spec.interval)
         async with aclosing(changes):
             async for change in changes:
+                await asyncio.shield(preparing)  # it goes on while the server takes the first look
                 await self._absorb(change)
 
-    async def _scan_when_asked(self) -> None:
+    async def _scan_when_asked(self, preparing: asyncio.Task[None]) -> None:
+        await asyncio.shield(preparing)
         while True:
             self._scan_wanted.clear()
             await self._rescan()
@@ -401,7 +417,10 @@ class SyncSession:
             if self.spec.delete:
                 await self._remove(snapshot)
             return time.monotonic()
-        is_due = self._last_sync_at is not None and time.time() >= self._last_sync_at + self.spec.interval
+        confirmed_every = (
+            self.spec.interval if self.spec.mode is Mode.SMART else max(self.spec.interval, CONFIRM_MIRROR)
+        )
+        is_due = self._last_sync_at is not None and time.time() >= self._last_sync_at + confirmed_every
         if is_due and self._is_settled():
             await self._remote.ping()
             await self._check_settled(is_confirmed=True)
@@ -459,24 +478,3 @@ class SyncSession:
     def _publish(self) -> None:
         if not self._backlog.is_empty:
             self._hooks.on_progress(self.progress)
-
-
-async def run_until_one_fails(works: Iterable[Coroutine[Any, Any, None]]) -> list[RunferryError]:
-    """Run endless works side by side; when one fails end the others, and return the errors.
-
-    No TaskGroup: Python 3.11's loses a cancellation that meets an error, and then stopping would take for ever.
-    Anything but a RunferryError is raised.
-    """
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-    failures = [error for task in tasks if not task.cancelled() and (error := task.exception()) is not None]
-    errors = [error for error in failures if isinstance(error, RunferryError)]
-    for bug in failures:
-        if not isinstance(bug, RunferryError):
-            raise bug
-    return errors

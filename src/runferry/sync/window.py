@@ -13,6 +13,9 @@ SMALLEST = 256 * 1024
 LARGEST = 16 * 1024 * 1024
 START = 4 * 1024 * 1024
 
+STEP = 256 * 1024
+"""Its growth per quick answer; until the first slow one it grows by what was asked for, doubling each round trip."""
+
 TARGET_QUEUE = 0.15
 """Seconds a request may wait behind what was asked before it (tune)."""
 
@@ -25,6 +28,7 @@ class Window:
         self._size = START
         self._used = 0
         self._quickest = float("inf")
+        self._is_probing = True
         self._room = asyncio.Condition()
 
     @property
@@ -47,13 +51,14 @@ class Window:
             yield
         finally:
             self._used -= amount
-            self._learn(self._clock() - began)
+            self._learn(self._clock() - began, amount)
             async with self._room:
                 self._room.notify_all()
 
-    def _learn(self, took: float) -> None:
+    def _learn(self, took: float, amount: int) -> None:
         self._quickest = min(self._quickest, took)
         if took > self._quickest + 2 * TARGET_QUEUE:
             self._size = max(SMALLEST, self._size * 3 // 4)
+            self._is_probing = False
         elif took < self._quickest + TARGET_QUEUE:
-            self._size = min(LARGEST, self._size + 256 * 1024)
+            self._size = min(LARGEST, self._size + (max(amount, STEP) if self._is_probing else STEP))
