@@ -107,7 +107,6 @@ class SyncSession:
         self._answering = 1
         self._answered = 0
         self._scan_wanted = asyncio.Event()
-        self._settled = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -148,16 +147,6 @@ class SyncSession:
         """Ask for a full look at the root as soon as possible."""
         self._asked += 1
         self._scan_wanted.set()
-
-    async def wait_synced(self, timeout: float) -> Progress:
-        """Return once everything wanted that was listed when this was called is local; raises ConnectTimeout."""
-        wanted = self._asked
-        try:
-            async with asyncio.timeout(timeout), self._settled:
-                await self._settled.wait_for(lambda: self._answered >= wanted)
-        except TimeoutError:
-            raise ConnectTimeout(f"{self.spec.remote_root} was not in step within {timeout:.0f} s.") from None
-        return self.progress
 
     async def stop(self) -> None:
         """End the session: what has landed is committed, and no task is left. Idempotent."""
@@ -430,7 +419,7 @@ class SyncSession:
         known = await in_thread(self._state.root)
         files = sum(entry.kind == "file" for entry in snapshot.entries.values())
         look = Look(
-            is_error_free=not snapshot.problems or not self._copy.has_trouble,
+            is_error_free=not self._copy.has_trouble,  # the snapshot was absorbed just now
             is_same_root=known is None or known == snapshot.root,
             present=files,
         )
@@ -459,8 +448,6 @@ class SyncSession:
             self._sync_noted_at = self._last_sync_at
             await in_thread(self._state.set_last_sync, self._last_sync_at)
         self._show(calm)
-        async with self._settled:
-            self._settled.notify_all()
 
     # Telling
 
