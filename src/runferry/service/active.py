@@ -15,6 +15,7 @@ from runferry.model import Entry, Problem
 from runferry.service.connections import Held
 from runferry.service.durability import Durability
 from runferry.service.events import EventBus
+from runferry.service.landings import Landings
 from runferry.service.modes import make_spec
 from runferry.service.records import SyncRecord
 from runferry.service.views import SyncView
@@ -47,6 +48,7 @@ class SyncPlaces:
     on_runs_changed: Callable[[], None]
     needs_healing: Callable[[], bool]
     durability: Durability
+    landings: Landings
 
 
 class ActiveSync:
@@ -181,6 +183,7 @@ class ActiveSync:
     async def _absorb(self, commit: Commit) -> None:
         if commit.changed:
             self._places.durability.note_landing()
+        self._places.landings.note(self.record.id, commit.changed | commit.gone)
         async with self._ingesting:
             result = await self._places.ingest.on_commit(
                 self._source,

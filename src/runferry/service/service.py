@@ -22,6 +22,7 @@ from runferry.service.connections import Connections, ConnectRequest, Held
 from runferry.service.doctor import Doctor, Report
 from runferry.service.durability import Durability
 from runferry.service.events import EventBus
+from runferry.service.landings import Landings
 from runferry.service.lock import DataLock
 from runferry.service.modes import ModeRequest
 from runferry.service.records import Records
@@ -69,6 +70,7 @@ class Service:
         self._pool = Pool(self._host_keys, ssh_config=settings.ssh_config, connect_timeout=settings.connect_timeout)
         self._connections = Connections(self._pool, self._db, clock=clock, on_open=self._resume_syncs)
         self._durability = Durability(Checkpoints(self._db))
+        self._landings = Landings()
         places = SyncPlaces(
             settings.data_dir,
             self._db,
@@ -77,6 +79,7 @@ class Service:
             on_runs_changed=self._note_runs_changed,
             needs_healing=lambda: self._was_unclean,
             durability=self._durability,
+            landings=self._landings,
         )
         self._syncs = Syncs(places, clock=clock)
         self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)

@@ -197,3 +197,127 @@ artifacts = Table(
     Column("aliases", Text, nullable=False),  # JSON list
     Column("gone_at", Float),
 )
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("sync_id", Integer, ForeignKey("syncs.id", ondelete="CASCADE"), nullable=False),
+    Column("path", Text, nullable=False),  # relative to the sync's root
+    Column("reader", Text, nullable=False),  # the name of the reader that understands it
+    Column("generation", Integer, nullable=False),  # of the file, when it was read
+    Column("position", BigInteger, nullable=False),  # the bytes that have been read: what is stored comes from these
+    Column("tail_hash", LargeBinary, nullable=False),  # xxh3-128 of the last 4096 bytes before position
+    Column("state", Text, nullable=False),  # JSON: what the reader needs to go on at position
+    Column("points", BigInteger, nullable=False),
+    Column("bad_records", BigInteger, nullable=False),  # what could not be understood, and is not stored
+    Column("first_bad", Text),  # the first of them, as a sentence
+    Column("first_time", Float),  # the earliest wall clock time in it
+    Column("read_at", Float, nullable=False),
+    UniqueConstraint("sync_id", "path"),
+    Index("ix_sources_run_id", "run_id"),
+)
+"""Files that series and media come from. Everything below is derived from them and can be rebuilt."""
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source_id", Integer, ForeignKey("sources.id", ondelete="CASCADE"), nullable=False),
+    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("key", Text, nullable=False),  # as the tool wrote it
+    Column("kind", Text, nullable=False),  # number | boolean | text
+    Column("points", BigInteger, nullable=False),
+    Column("min", Float),  # of the finite values
+    Column("max", Float),
+    Column("first", Float),
+    Column("last", Float),  # may be NaN or infinite: then null here, and last_text says which
+    Column("last_text", Text),
+    Column("last_step", Float),
+    Column("last_time", Float),
+    UniqueConstraint("source_id", "key", "kind"),
+    Index("ix_series_run_id_key", "run_id", "key"),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("series_id", Integer, ForeignKey("series.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("min", Float),
+    Column("max", Float),
+    Column("first", Float),
+    Column("last", Float),
+    Column("steps", LargeBinary, nullable=False),  # little-endian float64
+    Column("times", LargeBinary, nullable=False),  # little-endian float64, seconds since the epoch; NaN: unknown
+    Column("values", LargeBinary, nullable=False),  # little-endian float64; of texts: a JSON list
+)
+"""Up to 4,096 points of one series, in the order they were written."""
+
+media = Table(
+    "media",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source_id", Integer, ForeignKey("sources.id", ondelete="CASCADE"), nullable=False),
+    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", Text, nullable=False),  # image
+    Column("key", Text, nullable=False),
+    Column("path", Text, nullable=False),  # relative to the run's directory
+    Column("step", Float),
+    Column("time", Float),
+    Column("caption", Text),
+    Index("ix_media_run_id_key", "run_id", "key"),
+    Index("ix_media_source_id", "source_id"),
+)
+
+cached_files = Table(
+    "cached_files",
+    metadata,
+    Column("sync_id", Integer, ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("used_at", Float, nullable=False),
+    Column("is_pinned", Boolean, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Files a smart sync holds because someone asked for them: what may be evicted, the longest unused first."""
+
+downloads = Table(
+    "downloads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("request", Text, nullable=False),  # JSON: what was asked for
+    Column("state", Text, nullable=False),  # queued | running | done | failed | cancelled
+    Column("error", Text),
+    Column("created_at", Float, nullable=False),
+    Column("ended_at", Float),
+)
+
+recycled_runs = Table(
+    "recycled_runs",
+    metadata,
+    Column("server_id", Integer, ForeignKey("servers.id"), primary_key=True),
+    Column("remote_dir", Text, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("deleted_at", Float, nullable=False),
+    Column("emptied_at", Float),  # since then nothing of it is kept here, and nothing of it is fetched
+    sqlite_with_rowid=False,
+)
+"""Runs the user deleted here. Their directories on the servers were never touched."""
+
+saved_connections = Table(
+    "saved_connections",
+    metadata,
+    Column("key", Text, primary_key=True),  # user@host:port
+    Column("host", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("username", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("auth_method", Text, nullable=False),  # password | key | agent
+    Column("private_key_path", Text),
+    Column("saved_at", Float, nullable=False),
+)
+"""Connections the user saved. Never a secret: those are in the keyring of the operating system, or nowhere."""
