@@ -171,6 +171,26 @@ async def test_connecting_again_is_a_real_login_and_its_credentials_are_kept(poo
     await is_up(connection)
 
 
+async def test_connecting_again_says_that_the_key_is_known_and_leaves_the_link_alone(pool: Pool, sshd: Sshd) -> None:
+    connection = await pool.connect(target_of(sshd), key_of(sshd))
+    link = await connection.link()
+    assert connection.host_key == "added"
+    assert await pool.connect(target_of(sshd), key_of(sshd)) is connection
+    assert connection.host_key == "known"
+    assert await connection.link() is link
+
+
+async def test_a_key_forgotten_and_changed_under_a_live_link_gets_a_new_link(pool: Pool, sshd: Sshd) -> None:
+    connection = await pool.connect(target_of(sshd), key_of(sshd))
+    link = await connection.link()
+    sshd.rotate_host_key()  # what is open goes on
+    assert await pool.forget_host_key(connection.target)
+    assert await pool.connect(target_of(sshd), key_of(sshd)) is connection
+    assert (connection.host_key, connection.fingerprint) == ("added", sshd.host_key_fingerprint)
+    assert (await connection.link()).fingerprint == sshd.host_key_fingerprint
+    await eventually(lambda: not link.is_open, what="the link to the old key has ended")
+
+
 async def test_a_key_of_this_machine_does_not_stand_in_for_a_wrong_password(pool: Pool, sshd: Sshd, home: Path) -> None:
     (home / ".ssh").mkdir()
     (home / ".ssh/id_ed25519").write_bytes(sshd.client_key_path.read_bytes())

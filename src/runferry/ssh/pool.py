@@ -142,8 +142,8 @@ class Pool:
             raise AuthenticationFailed(f"Authentication failed: {route.id} rejected what was given.")
         connection = self._connections.pop(route.id, None) or Connection(route, upkeep=self._upkeep)
         self._connections[route.id] = connection
-        if connection.is_connected:
-            connection.keep(credentials, needs_person=link.was_interactive)
+        if connection.is_connected and connection.fingerprint == link.fingerprint:
+            connection.confirm(credentials, link)
             await self._end(link)
         else:
             connection.take(route, credentials, link)

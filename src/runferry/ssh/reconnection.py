@@ -154,18 +154,18 @@ class Connection:
         """Start, or go on, with a new link; what is left of the one before is ended."""
         self._stop()
         self._route = route
-        self.keep(credentials, needs_person=link.was_interactive)
         self.fingerprint = link.fingerprint
-        self.host_key = link.host_key_state
+        self.confirm(credentials, link)
         self._tries = 0
         self._adopt(link)
         self._task = asyncio.create_task(self._stay_connected(), name=f"connection {route.id}")
         self._task.add_done_callback(self._report_bug)
 
-    def keep(self, credentials: Credentials, *, needs_person: bool) -> None:
-        """Use these from now on to come back, unless a login with them needs a person."""
+    def confirm(self, credentials: Credentials, link: Link) -> None:
+        """Use these from now on to come back, unless the login with them (``link``, to the same key) took a person."""
         self._credentials = credentials
-        self._needs_person = needs_person
+        self._needs_person = link.was_interactive
+        self.host_key = link.host_key_state
 
     async def close(self) -> None:
         """End the link and every try to get it back. Idempotent."""

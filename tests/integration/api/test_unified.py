@@ -55,6 +55,12 @@ def test_connect_tells_how_and_to_what_it_connected(server: Running, sshd: Sshd)
     assert block["syncs"] == []
 
 
+def test_connecting_again_tells_that_the_host_key_is_known(connected: Running, sshd: Sshd) -> None:
+    assert connected.connect(sshd)["host_key"] == "known"
+    (block,) = connected.status()["connections"]
+    assert block["host_key"] == "known"
+
+
 def test_disconnect_ends_everything_on_the_server_and_is_idempotent(connected: Running, sshd: Sshd) -> None:
     answer = expect(connected.post("/api/unified/disconnect"), 200)
     assert answer["ok"] is True
