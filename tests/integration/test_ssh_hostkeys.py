@@ -17,6 +17,7 @@ from runferry.ssh.hostkeys import HostKeys
 from runferry.ssh.link import Link
 from runferry.ssh.pool import Pool
 from runferry.ssh.sshconfig import resolve_route
+from runferry.ssh.target import Target
 
 
 async def open_with(server: Sshd, keys: HostKeys, credentials: Credentials | None = None) -> Link:
@@ -93,6 +94,36 @@ async def test_strict_mode_asks_first_and_takes_only_the_confirmed_key(sshd: Ssh
     await pool.confirm_host_key(target_of(sshd), sshd.host_key_fingerprint)
     connection = await pool.connect(target_of(sshd), key_of(sshd))
     assert connection.host_key == "added"
+    await pool.close()
+
+
+async def test_a_named_key_is_the_only_new_one_taken_also_without_strict_mode(sshd: Sshd, tmp_path: Path) -> None:
+    pool = Pool(HostKeys(tmp_path / "known_hosts"), backoff=QUICK)
+    await pool.confirm_host_key(target_of(sshd), "SHA256:of-another-one")
+    with pytest.raises(HostKeyUnconfirmed):
+        await pool.connect(target_of(sshd), key_of(sshd))
+    assert not (tmp_path / "known_hosts").exists()
+    await pool.confirm_host_key(target_of(sshd), sshd.host_key_fingerprint)
+    assert (await pool.connect(target_of(sshd), key_of(sshd))).host_key == "added"
+    await pool.close()
+
+
+async def test_strict_mode_confirms_each_hop_of_a_way(make_sshd: MakeSshd, tmp_path: Path) -> None:
+    jump, end = make_sshd(), make_sshd()
+    (tmp_path / "config").write_text(
+        f"Host end\n  HostName {end.host}\n  Port {end.port}\n  User {end.username}\n"
+        f"  IdentityFile {end.client_key_path}\n  ProxyJump jump\n"
+        f"Host jump\n  HostName {jump.host}\n  Port {jump.port}\n  User {jump.username}\n"
+        f"  IdentityFile {jump.client_key_path}\n"
+    )
+    pool = Pool(HostKeys(tmp_path / "known_hosts", is_strict=True), ssh_config=tmp_path / "config", backoff=QUICK)
+    target = Target("end")
+    for server in (jump, end):
+        with pytest.raises(HostKeyUnconfirmed) as caught:
+            await pool.connect(target, Credentials(use_agent=True))
+        assert caught.value.fingerprint == server.host_key_fingerprint
+        await pool.confirm_host_key(target, caught.value.fingerprint)
+    assert (await pool.connect(target, Credentials(use_agent=True))).is_connected
     await pool.close()
 
 

@@ -97,7 +97,11 @@ class Login(Body):
     use_agent: bool = True
     accept_fingerprint: Annotated[
         str | None,
-        Field(max_length=200, description="Confirms a new host key where `strict_host_keys` asks first."),
+        Field(
+            max_length=200,
+            description="The new host key to trust, and no other; what `strict_host_keys` asks for.",
+            examples=["SHA256:2Hc1rH0m1ZJc5vCvN0dX4xXb2m4rYc8r0q1m3bq7T3Q"],
+        ),
     ] = None
     attempt: Annotated[
         str | None, Field(max_length=200, description="With `answers`: continues a login that asked questions.")

@@ -18,6 +18,9 @@ from runferry.sync.spec import Mode
 
 router = APIRouter(prefix="/api/unified", tags=["unified"])
 
+FORGOTTEN = "Forgotten; the next connect learns the new key"
+NEVER_LEARNED = "No key of it was learned; one in ~/.ssh/known_hosts is yours to remove (ssh-keygen -R)"
+
 AnyConnection = Annotated[
     str | None,
     Query(max_length=600, description="`user@host:port`; without it the current connection is meant."),
@@ -54,7 +57,7 @@ async def forget_host_key(body: schemas.HostKeyBody, service: TheService) -> ans
     `~/.ssh/known_hosts` is never touched.
     """
     was_known = await service.forget_host_key(Target(body.host, body.port, body.username))
-    message = "Forgotten; the next connect learns the new key" if was_known else "No key of it was learned"
+    message = FORGOTTEN if was_known else NEVER_LEARNED
     return answers.MessageAnswer(ok=True, message=message)
 
 

@@ -16,6 +16,7 @@ COMMANDS = (
     serve.demo,
     connections.connect,
     connections.disconnect,
+    connections.forget_host_key,
     connections.ls,
     sync.sync,
     runs.runs,

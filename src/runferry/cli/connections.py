@@ -9,9 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from runferry import errors
+from runferry.blocking import in_thread
 from runferry.cli.client import Client, Json, open_client
-from runferry.cli.login import find_known, log_in, open_session
+from runferry.cli.login import confirm_host_key, find_known, log_in, open_session
 from runferry.cli.options import (
+    AcceptOption,
     DataDirOption,
     IdentityOption,
     JsonOption,
@@ -23,11 +25,14 @@ from runferry.cli.options import (
 from runferry.cli.running import run
 from runferry.cli.terminal import Column, Terminal
 from runferry.cli.text import count_noun, format_bytes, format_time
-from runferry.errors import AuthenticationFailed, NotFound, RunferryError
+from runferry.errors import AuthenticationFailed, HostKeyUnconfirmed, NotFound, RunferryError
 from runferry.ssh.target import Target, parse_location, parse_target
 
 TargetArgument = Annotated[
     str, typer.Argument(metavar="USER@HOST[:PORT]", help="A server, or an alias of ~/.ssh/config.", show_default=False)
+]
+HostArgument = Annotated[
+    str, typer.Argument(metavar="HOST[:PORT]", help="A server, or an alias of ~/.ssh/config.", show_default=False)
 ]
 LocationArgument = Annotated[
     str,
@@ -42,11 +47,12 @@ def connect(
     target: TargetArgument,
     identity: IdentityOption = None,
     password: PasswordOption = False,
+    accept_fingerprint: AcceptOption = None,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
     """Log in to a server and stay connected."""
-    login = Login(identity, password)
+    login = Login(identity, password, accept_fingerprint)
 
     async def work(terminal: Terminal) -> None:
         where = parse_target(target)
@@ -89,17 +95,34 @@ def disconnect(target: TargetArgument, url: UrlOption = None, data_dir: DataDirO
     run(work)
 
 
+def forget_host_key(target: HostArgument, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
+    """Forget a server's host key, after it was changed on purpose.
+
+    The next connect learns the new one. ~/.ssh/known_hosts is left alone.
+    """
+
+    async def work(terminal: Terminal) -> None:
+        where = parse_target(target)
+        async with open_client(ServerChoice(url, data_dir)) as client:
+            body = {"host": where.host, "port": where.port, "username": where.username}
+            answer = await client.post("/api/unified/forget_host_key", body)
+            terminal.say(f"{where}: {answer['message']}")
+
+    run(work)
+
+
 def ls(
     location: LocationArgument,
     show_all: AllOption = False,
     identity: IdentityOption = None,
     password: PasswordOption = False,
+    accept_fingerprint: AcceptOption = None,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List a directory of a server."""
-    login = Login(identity, password)
+    login = Login(identity, password, accept_fingerprint)
 
     async def work(terminal: Terminal) -> None:
         target, path = parse_location(location)
@@ -134,6 +157,7 @@ def doctor(
     target: TargetArgument,
     identity: IdentityOption = None,
     password: PasswordOption = False,
+    accept_fingerprint: AcceptOption = None,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
     as_json: JsonOption = False,
@@ -142,7 +166,7 @@ def doctor(
 
     Tells what was tried, what the server offers, and why agent or SFTP. Nothing stays open.
     """
-    login = Login(identity, password)
+    login = Login(identity, password, accept_fingerprint)
 
     async def work(terminal: Terminal) -> int:
         where = parse_target(target)
@@ -158,13 +182,17 @@ def doctor(
 
 
 async def examine(client: Client, terminal: Terminal, where: Target, login: Login) -> Json:
-    """Return the server's report; a person is asked for the password when all else was rejected."""
-    report = await log_in(client, terminal, where, login, path="/api/doctor")
-    is_rejected = find_report_code(report["facts"]) == AuthenticationFailed.exit_code
-    if is_rejected and terminal.is_interactive and not login.wants_password:
-        login = replace(login, wants_password=True)
+    """Return the server's report; a person is asked to confirm a host key, and for the password after a rejection."""
+    while True:
         report = await log_in(client, terminal, where, login, path="/api/doctor")
-    return report
+        facts, code = report["facts"], find_report_code(report["facts"])
+        is_rejected = code == AuthenticationFailed.exit_code and not login.wants_password
+        if code == HostKeyUnconfirmed.exit_code and await in_thread(confirm_host_key, terminal, facts):
+            login = replace(login, accept_fingerprint=facts["fingerprint"])
+        elif is_rejected and terminal.is_interactive:
+            login = replace(login, wants_password=True)
+        else:
+            return report
 
 
 def show_report(terminal: Terminal, report: Json) -> None:

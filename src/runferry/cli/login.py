@@ -15,7 +15,7 @@ from runferry.blocking import in_thread
 from runferry.cli.client import ApiError, Client, Json
 from runferry.cli.options import Login
 from runferry.cli.terminal import Terminal
-from runferry.errors import AnswersNeeded, AuthenticationFailed, InvalidCredentials
+from runferry.errors import AnswersNeeded, AuthenticationFailed, HostKeyUnconfirmed, InvalidCredentials
 from runferry.ssh.target import Target
 
 CONNECT = "/api/unified/connect"
@@ -65,6 +65,7 @@ async def log_in(client: Client, terminal: Terminal, target: Target, login: Logi
         "host": target.host,
         "port": target.port,
         "private_key_path": login.identity,
+        "accept_fingerprint": login.accept_fingerprint,
     }
     if login.wants_password:
         body["password"] = await in_thread(read_password, terminal, target)
@@ -78,6 +79,11 @@ async def log_in(client: Client, terminal: Terminal, target: Target, login: Logi
             if "username" not in body and str(error).startswith("username:"):
                 body["username"] = getpass.getuser()  # no alias that names one: the same user, as with ssh
                 continue
+            if error.exit_code == HostKeyUnconfirmed.exit_code:
+                if not await in_thread(confirm_host_key, terminal, error.body):
+                    raise
+                body["accept_fingerprint"] = error.body["fingerprint"]
+                continue
             addition = await in_thread(find_addition, terminal, target, error, tries_left=TRIES - asked)
             if addition is None:
                 raise
@@ -90,6 +96,14 @@ def read_password(terminal: Terminal, target: Target) -> str:
     if terminal.is_interactive:
         return terminal.ask(f"Password for {target}:", is_secret=True)
     return terminal.read_secret_line()
+
+
+def confirm_host_key(terminal: Terminal, body: Mapping[str, Any]) -> bool:
+    """Show a new host key and ask whether it is the right one; False where nobody is there to say so."""
+    if not terminal.is_interactive:
+        return False
+    terminal.note(f"The host key of {body['host']} is new: {body['fingerprint']}")
+    return terminal.confirm("Trust it?")
 
 
 def find_addition(

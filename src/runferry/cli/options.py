@@ -23,6 +23,12 @@ IdentityOption = Annotated[
 PasswordOption = Annotated[
     bool, typer.Option("--password", help="Ask for the password now (or read it from piped standard input).")
 ]
+AcceptOption = Annotated[
+    str | None,
+    typer.Option(
+        "--accept-fingerprint", metavar="SHA256:...", help="The host key to trust where it is new, and no other."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]
 
 
@@ -36,7 +42,8 @@ class ServerChoice:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How to log in to a server: a key file, a password to be asked for."""
+    """How to log in to a server: a key file, a password to be asked for, the host key to trust where it is new."""
 
     identity: str | None = None
     wants_password: bool = False
+    accept_fingerprint: str | None = None

@@ -10,7 +10,7 @@ import typer
 
 from runferry.cli.client import ApiError
 from runferry.cli.terminal import Terminal
-from runferry.errors import HostKeyChanged, RunferryError
+from runferry.errors import HostKeyChanged, HostKeyUnconfirmed, RunferryError
 
 INTERRUPTED = 130
 
@@ -39,6 +39,9 @@ def fail(terminal: Terminal, error: ApiError | RunferryError) -> NoReturn:
     if error.exit_code == HostKeyChanged.exit_code:
         terminal.note(f"  the key we know:  {body.get('known_fingerprint')}")
         terminal.note(f"  the key it shows: {body.get('fingerprint')}")
+        terminal.note("  if that is right:  runferry forget-host-key HOST[:PORT], then connect again")
+    if error.exit_code == HostKeyUnconfirmed.exit_code:
+        terminal.note(f"  if it is right: --accept-fingerprint {body.get('fingerprint')}")
     if candidates := body.get("candidates"):
         terminal.note(f"  one of: {', '.join(map(str, candidates))}" if isinstance(candidates, list) else "")
     if retry_after := body.get("retry_after"):

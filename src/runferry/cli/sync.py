@@ -14,7 +14,15 @@ from runferry.cli.client import Client, Json, open_client
 from runferry.cli.connections import LocationArgument
 from runferry.cli.login import Session, open_session
 from runferry.cli.news import News
-from runferry.cli.options import DataDirOption, IdentityOption, Login, PasswordOption, ServerChoice, UrlOption
+from runferry.cli.options import (
+    AcceptOption,
+    DataDirOption,
+    IdentityOption,
+    Login,
+    PasswordOption,
+    ServerChoice,
+    UrlOption,
+)
 from runferry.cli.progress import ProgressView, count_troubles, show_summary
 from runferry.cli.running import run
 from runferry.cli.sizes import parse_size
@@ -82,6 +90,7 @@ def sync(
     max_file_size: SizeOption = None,
     identity: IdentityOption = None,
     password: PasswordOption = False,
+    accept_fingerprint: AcceptOption = None,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
@@ -96,7 +105,7 @@ def sync(
         wish = Wish(path or "~", mode, once, tuple(include or ()), tuple(exclude or ()), delete, size)
         async with (
             open_client(ServerChoice(url, data_dir)) as client,
-            open_session(client, terminal, target, Login(identity, password)) as session,
+            open_session(client, terminal, target, Login(identity, password, accept_fingerprint)) as session,
         ):
             return await bring_home(client, terminal, session, wish)
 

@@ -81,6 +81,13 @@ class Terminal:
         except EOFError:
             raise InvalidCredentials("The question was not answered.") from None
 
+    def confirm(self, question: str) -> bool:
+        """Ask for a yes; anything else, and no answer, is a no."""
+        try:
+            return self.ask(f"{question} [y/N]", is_secret=False).strip().lower() in ("y", "yes")
+        except InvalidCredentials:
+            return False
+
     def read_secret_line(self) -> str:
         """Read a secret that a program wrote to our standard input. Raises InvalidCredentials when there is none."""
         line = sys.stdin.readline().rstrip("\r\n")

@@ -41,7 +41,7 @@ FIRST_DELAY, LAST_DELAY = 1.0, 60.0
 class ConnectRequest:
     """Whom to connect to and with what. ``attempt`` and ``answers`` continue a login that asked questions.
 
-    ``accept_fingerprint`` confirms a new host key where strict_host_keys asks first.
+    ``accept_fingerprint`` confirms a new host key where strict_host_keys asks first; no other new one is then taken.
     """
 
     target: Target

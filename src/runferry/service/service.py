@@ -170,6 +170,8 @@ class Service:
 
     async def examine(self, request: ConnectRequest) -> Report:
         """Try a server step by step and tell what it offers."""
+        if request.accept_fingerprint is not None:
+            await self._pool.confirm_host_key(request.target, request.accept_fingerprint)
         return await Doctor(self._settings, self._host_keys).examine(request.target, request.credentials)
 
     # Syncs

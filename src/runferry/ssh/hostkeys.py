@@ -1,7 +1,8 @@
 """Which key a server is known by. Learned keys go to our own file; ``~/.ssh/known_hosts`` is only read.
 
-A key never seen is trusted on first use (or refused until confirmed, with ``is_strict``), a key other than
-the known one is always refused. The judgement falls before anything secret is sent.
+A key never seen is trusted on first use; with ``is_strict``, or once a person has named the key to trust, it is
+refused until confirmed. A key other than the known one is always refused. The judgement falls before anything secret is
+sent.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class KnownKeys:
             known, path = self.keys[0]
             reason = f"has changed: it was {known.get_fingerprint()} (in {path}) and is now {fingerprint}"
             return self._refuse(fingerprint, known.get_fingerprint(), reason)
-        if self.is_strict and fingerprint not in self.accepted:
+        if (self.is_strict or self.accepted) and fingerprint not in self.accepted:
             message = f"The host key of {self.name} is unknown ({fingerprint}); confirm it to go on."
             return HostKeyUnconfirmed(message, host=self.host, fingerprint=fingerprint)
         return None
@@ -119,7 +120,7 @@ class HostKeys:
                 self._append(line)
 
     def confirm(self, host: str, port: int, fingerprint: str) -> None:
-        """Take this key, when it is shown at the next connect, for the right one (with ``is_strict``)."""
+        """Take this key, when it is shown at the next connect, for the right one, and no other new one."""
         self._accepted.add((entry_name(host, port), fingerprint))
 
     def forget(self, host: str, port: int) -> bool:

@@ -121,9 +121,9 @@ class Pool:
         return await in_thread(self._host_keys.forget, end.host_key_name, end.port)
 
     async def confirm_host_key(self, target: Target, fingerprint: str) -> None:
-        """Accept the key with this fingerprint at the next connect, where strict_host_keys asks first."""
-        end = (await in_thread(resolve_route, target, self._ssh_config)).end
-        self._host_keys.confirm(end.host_key_name, end.port, fingerprint)
+        """Accept the new key with this fingerprint, and no other, at the next connect; on any hop of the way."""
+        for hop in (await in_thread(resolve_route, target, self._ssh_config)).hops:
+            self._host_keys.confirm(hop.host_key_name, hop.port, fingerprint)
 
     async def _log_in(self, route: Route, credentials: Credentials, *, ask: Ask | None) -> Link:
         return await open_link(route, credentials, self._host_keys, timeout=self._timeout, ask=ask)
