@@ -3,3 +3,12 @@
 from importlib.metadata import version
 
 __version__ = version("runferry")
+
+
+def __getattr__(name: str) -> object:
+    """Give ``runferry.Client`` to those who ask for it; the server and the CLI need not load it."""
+    if name == "Client":
+        from runferry.client import Client
+
+        return Client
+    raise AttributeError(f"module 'runferry' has no attribute {name!r}")
