@@ -1,6 +1,14 @@
 """Runferry: live, correct local copies of ML experiments on remote servers, over plain SSH."""
 
+from __future__ import annotations
+
 from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runferry.client import Client
+
+__all__ = ["Client", "__version__"]
 
 __version__ = version("runferry")
 
