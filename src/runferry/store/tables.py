@@ -157,9 +157,15 @@ runs = Table(
     Column("meta", Text, nullable=False),
     Column("environment", Text, nullable=False),
     Column("assets", Text, nullable=False),
+    # derived from the above, see ``store.run_facts``
+    Column("best_score", Float),  # the best metric's value, negated where less is better
+    Column("tags", Text, nullable=False, server_default=""),  # lower case, a line each
+    Column("search", Text, nullable=False, server_default=""),  # key, project and name in lower case
+    Column("recycled_at", Float),  # deleted here by the user: as ``recycled_runs`` says
     UniqueConstraint("sync_id", "path"),
-    Index("ix_runs_run_id", "run_id"),
-    Index("ix_runs_key", "key"),
+    # these two answer whether the same run is known elsewhere, without touching the wide rows
+    Index("ix_runs_run_id", "run_id", "server_id", "gone_at"),
+    Index("ix_runs_key", "key", "sync_id", "gone_at"),
     Index("ix_runs_server_id_remote_dir", "server_id", "remote_dir"),
     # all that lists are filtered and sorted by: counting and paging never touch the wide rows
     Index(
@@ -168,6 +174,7 @@ runs = Table(
         "server_id",
         "sync_id",
         "key",
+        "run_id",
         "project",
         "name",
         "status",
@@ -175,10 +182,37 @@ runs = Table(
         "started_at",
         "ended_at",
         "best_metric_value",
+        "best_score",
         "deleted_at",
         "gone_at",
+        "recycled_at",
+        "tags",
+        "search",
     ),
 )
+
+run_values = Table(
+    "run_values",
+    metadata,
+    Column("key", Text, primary_key=True),  # nested ones joined by dots
+    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("value", Float, nullable=False),
+    Index("ix_run_values_run_id", "run_id"),
+    sqlite_with_rowid=False,
+)
+"""The numbers in a run's configuration and summary, for lists that are filtered by them. Derived from its documents."""
+
+run_artifacts = Table(
+    "run_artifacts",
+    metadata,
+    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("relation", Text, primary_key=True),  # created | used
+    Column("place", Text, primary_key=True),  # the artifact's directory or file below the root that both lie in
+    Column("server_id", Integer, ForeignKey("servers.id"), nullable=False),
+    Index("ix_run_artifacts_server_id_place", "server_id", "place"),
+    sqlite_with_rowid=False,
+)
+"""Which run created and used which artifact, as its documents say. Derived from them."""
 
 artifacts = Table(
     "artifacts",
@@ -206,13 +240,15 @@ sources = Table(
     Column("sync_id", Integer, ForeignKey("syncs.id", ondelete="CASCADE"), nullable=False),
     Column("path", Text, nullable=False),  # relative to the sync's root
     Column("reader", Text, nullable=False),  # the name of the reader that understands it
-    Column("generation", Integer, nullable=False),  # of the file, when it was read
+    Column("reading", BigInteger, nullable=False),  # another number each time the file is read from its beginning
+    Column("generation", Integer, nullable=False),  # of the file, when it was read; -1: to be read anew
     Column("position", BigInteger, nullable=False),  # the bytes that have been read: what is stored comes from these
-    Column("tail_hash", LargeBinary, nullable=False),  # xxh3-128 of the last 4096 bytes before position
+    Column("edge_hash", LargeBinary, nullable=False),  # xxh3-128 of the first and last 4096 bytes before position
     Column("state", Text, nullable=False),  # JSON: what the reader needs to go on at position
     Column("points", BigInteger, nullable=False),
     Column("bad_records", BigInteger, nullable=False),  # what could not be understood, and is not stored
     Column("first_bad", Text),  # the first of them, as a sentence
+    Column("unknown_records", BigInteger, nullable=False),  # what is of no known type, and is not stored
     Column("first_time", Float),  # the earliest wall clock time in it
     Column("read_at", Float, nullable=False),
     UniqueConstraint("sync_id", "path"),
@@ -244,7 +280,7 @@ chunks = Table(
     "chunks",
     metadata,
     Column("series_id", Integer, ForeignKey("series.id", ondelete="CASCADE"), primary_key=True),
-    Column("number", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # how many points are in the chunks before it
     Column("count", Integer, nullable=False),
     Column("min", Float),
     Column("max", Float),
@@ -254,7 +290,7 @@ chunks = Table(
     Column("times", LargeBinary, nullable=False),  # little-endian float64, seconds since the epoch; NaN: unknown
     Column("values", LargeBinary, nullable=False),  # little-endian float64; of texts: a JSON list
 )
-"""Up to 4,096 points of one series, in the order they were written."""
+"""Up to 4,096 points of one series, in the order they were written. The last ones are smaller: see ``store.series``."""
 
 media = Table(
     "media",
@@ -308,6 +344,17 @@ recycled_runs = Table(
 )
 """Runs the user deleted here. Their directories on the servers were never touched."""
 
+hidden_artifacts = Table(
+    "hidden_artifacts",
+    metadata,
+    Column("server_id", Integer, ForeignKey("servers.id"), primary_key=True),
+    Column("remote_dir", Text, primary_key=True),
+    Column("deleted_at", Float, nullable=False),
+    Column("emptied_at", Float),  # as in recycled_runs
+    sqlite_with_rowid=False,
+)
+"""Artifact versions the user deleted here, and shared bytes that went with them. The servers were never touched."""
+
 saved_connections = Table(
     "saved_connections",
     metadata,
@@ -318,6 +365,7 @@ saved_connections = Table(
     Column("name", Text, nullable=False),
     Column("auth_method", Text, nullable=False),  # password | key | agent
     Column("private_key_path", Text),
+    Column("secrets", Text, nullable=False),  # the names of those in the keyring, separated by spaces
     Column("saved_at", Float, nullable=False),
 )
 """Connections the user saved. Never a secret: those are in the keyring of the operating system, or nowhere."""

@@ -12,6 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _extend_runs()
+    _create_run_facts()
+    _create_hidden_artifacts()
     _create_downloads()
     _create_saved_connections()
     _create_recycled_runs()
@@ -20,6 +23,66 @@ def upgrade() -> None:
     _create_media()
     _create_series()
     _create_chunks()
+
+
+PAGE = (
+    *("created_at", "server_id", "sync_id", "key", "run_id", "project", "name", "status", "liveness", "started_at"),
+    *("ended_at", "best_metric_value", "best_score", "deleted_at", "gone_at", "recycled_at", "tags", "search"),
+)
+
+
+def _extend_runs() -> None:
+    op.add_column("runs", sa.Column("best_score", sa.Float(), nullable=True))
+    op.add_column("runs", sa.Column("tags", sa.Text(), server_default="", nullable=False))
+    op.add_column("runs", sa.Column("search", sa.Text(), server_default="", nullable=False))
+    op.add_column("runs", sa.Column("recycled_at", sa.Float(), nullable=True))
+    for name, columns in (
+        ("ix_runs_run_id", ("run_id", "server_id", "gone_at")),
+        ("ix_runs_key", ("key", "sync_id", "gone_at")),
+        ("ix_runs_page", PAGE),
+    ):
+        op.drop_index(name, "runs")
+        op.create_index(name, "runs", list(columns), unique=False)
+    # What is derived from the runs' documents is missing now: read them all again, as after an abrupt end.
+    op.execute("UPDATE facts SET value = 'working' WHERE name = 'service_state'")
+
+
+def _create_run_facts() -> None:
+    op.create_table(
+        "run_values",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_values_run_id_runs"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("key", "run_id", name=op.f("pk_run_values")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_run_values_run_id", "run_values", ["run_id"], unique=False)
+    op.create_table(
+        "run_artifacts",
+        sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("relation", sa.Text(), nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("server_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_artifacts_run_id_runs"), ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["server_id"], ["servers.id"], name=op.f("fk_run_artifacts_server_id_servers")),
+        sa.PrimaryKeyConstraint("run_id", "relation", "place", name=op.f("pk_run_artifacts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_run_artifacts_server_id_place", "run_artifacts", ["server_id", "place"], unique=False)
+
+
+def _create_hidden_artifacts() -> None:
+    op.create_table(
+        "hidden_artifacts",
+        sa.Column("server_id", sa.Integer(), nullable=False),
+        sa.Column("remote_dir", sa.Text(), nullable=False),
+        sa.Column("deleted_at", sa.Float(), nullable=False),
+        sa.Column("emptied_at", sa.Float(), nullable=True),
+        sa.ForeignKeyConstraint(["server_id"], ["servers.id"], name=op.f("fk_hidden_artifacts_server_id_servers")),
+        sa.PrimaryKeyConstraint("server_id", "remote_dir", name=op.f("pk_hidden_artifacts")),
+        sqlite_with_rowid=False,
+    )
 
 
 def _create_downloads() -> None:
@@ -45,6 +108,7 @@ def _create_saved_connections() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("auth_method", sa.Text(), nullable=False),
         sa.Column("private_key_path", sa.Text(), nullable=True),
+        sa.Column("secrets", sa.Text(), nullable=False),
         sa.Column("saved_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_saved_connections")),
     )
@@ -89,13 +153,15 @@ def _create_sources() -> None:
         sa.Column("sync_id", sa.Integer(), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
         sa.Column("reader", sa.Text(), nullable=False),
+        sa.Column("reading", sa.BigInteger(), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("tail_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("edge_hash", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("points", sa.BigInteger(), nullable=False),
         sa.Column("bad_records", sa.BigInteger(), nullable=False),
         sa.Column("first_bad", sa.Text(), nullable=True),
+        sa.Column("unknown_records", sa.BigInteger(), nullable=False),
         sa.Column("first_time", sa.Float(), nullable=True),
         sa.Column("read_at", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_sources_run_id_runs"), ondelete="CASCADE"),
@@ -158,7 +224,7 @@ def _create_chunks() -> None:
     op.create_table(
         "chunks",
         sa.Column("series_id", sa.Integer(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("min", sa.Float(), nullable=True),
         sa.Column("max", sa.Float(), nullable=True),
