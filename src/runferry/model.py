@@ -7,6 +7,7 @@ itself is ``""``. Times are what the *remote* clock said, in nanoseconds since t
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -250,3 +251,43 @@ class ArtifactVersion:
     num_files: int = 0
     created_by_run: str | None = None
     aliases: tuple[str, ...] = ()
+
+
+class SeriesKind(StrEnum):
+    """What the points of a series are; one metric may have one series of each kind."""
+
+    NUMBER = "number"
+    BOOLEAN = "boolean"  # 0.0 or 1.0
+    TEXT = "text"
+
+
+@dataclass(slots=True)
+class SeriesColumn:
+    """Points of one series in the order they were written: three columns of one length, filled by one reader.
+
+    ``times`` are seconds since the epoch by the clock of the run's machine, NaN where it wrote none. ``values`` are
+    numbers (NaN and the infinities are values), or strings for a text series.
+    """
+
+    steps: array[float]
+    times: array[float]
+    values: array[float] | list[str]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+SeriesColumns = Mapping[tuple[str, SeriesKind], SeriesColumn]
+"""Columns by the metric's key, as its tool wrote it, and their kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaItem:
+    """An image a run logged. ``path`` is as its tool wrote it: relative to the run's directory, and not to be trusted."""
+
+    kind: str
+    key: str
+    path: str
+    step: float | None = None
+    time: float | None = None
+    caption: str | None = None

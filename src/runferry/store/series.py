@@ -1,0 +1,228 @@
+"""What was read from runs' files: which sources, how far, which series and media. Reads the index only.
+
+``series_writer`` writes. Everything here blocks, and everything here can be rebuilt from the files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
+
+from runferry.model import Kind, MediaItem, SeriesKind
+from runferry.store.chunking import Points, join
+from runferry.store.db import Database, split
+from runferry.store.tables import chunks, files, media, runs, series, sources
+
+REREAD = -1
+"""The generation of a source that is to be read anew: no file ever has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFile:
+    """What the index says of a file's local bytes; ``held`` is None where there are none."""
+
+    path: str
+    size: int
+    held: int | None
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One file that series come from, and how far it has been read: ``state`` belongs to the reader.
+
+    ``reading`` is another number each time it is read from its beginning: within one, points are only ever added.
+    """
+
+    id: int
+    run_id: int
+    path: str
+    reader: str
+    reading: int
+    generation: int
+    position: int
+    edge_hash: bytes
+    state: Mapping[str, Any]
+    points: int
+    bad_records: int
+    first_bad: str | None
+    unknown_records: int
+    first_time: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """One series of a run. ``min`` to ``last`` are of its numbers: None for texts, and where there is no finite one.
+
+    ``last_text`` is the last value where it is a text, NaN or infinite.
+    """
+
+    id: int
+    source_id: int
+    reading: int
+    key: str
+    kind: SeriesKind
+    points: int
+    min: float | None
+    max: float | None
+    first: float | None
+    last: float | None
+    last_text: str | None
+    last_step: float | None
+    last_time: float | None
+
+
+class SeriesStore:
+    """The sources, series and media of all runs."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def look_at(self, sync_id: int, path: str) -> tuple[HeldFile | None, SourceRow | None]:
+        """Return what the index says of a file and, as of the same moment, how far it has been read."""
+        with self._db.reading() as connection:
+            held = connection.execute(select(*_FILE).where(files.c.sync_id == sync_id, files.c.path == path)).first()
+            return (None if held is None else HeldFile(*held)), find_source(connection, sync_id, path)
+
+    def find_runs(self, sync_id: int, paths: Iterable[str]) -> dict[str, int]:
+        """Return the row ids of a sync's runs in these directories."""
+        found: dict[str, int] = {}
+        with self._db.reading() as connection:
+            for part in split(set(paths)):
+                query = select(runs.c.path, runs.c.id).where(runs.c.sync_id == sync_id, runs.c.path.in_(part))
+                found.update((path, row_id) for path, row_id in connection.execute(query))
+        return found
+
+    def find_key(self, row_id: int) -> str | None:
+        """Return the key of a run by its row id."""
+        with self._db.reading() as connection:
+            return connection.execute(select(runs.c.key).where(runs.c.id == row_id)).scalar()
+
+    def list_files(self, sync_id: int, patterns: Collection[str], *, below: str | None = None) -> list[HeldFile]:
+        """Return a sync's files whose names match one of the patterns, of one directory and all below, or of all."""
+        named = [pattern.translate(_LIKE) for pattern in patterns]
+        is_named = or_(*(files.c.path.like(end, escape="\\") for name in named for end in (name, f"%/{name}")))
+        query = select(*_FILE).where(files.c.sync_id == sync_id, files.c.kind == Kind.FILE.value, is_named)
+        if below:
+            query = query.where(files.c.path >= f"{below}/", files.c.path < f"{below}0")  # "0" follows "/"
+        with self._db.reading() as connection:
+            return [HeldFile(*row) for row in connection.execute(query.order_by(files.c.path))]
+
+    def list_sources(self, run_id: int) -> list[SourceRow]:
+        with self._db.reading() as connection:
+            query = select(sources).where(sources.c.run_id == run_id).order_by(sources.c.id)
+            return [_read_source(row) for row in connection.execute(query)]
+
+    def positions(self, sync_id: int) -> dict[str, tuple[int, int]]:
+        """Return generation and position of every source of a sync, by its path."""
+        query = select(sources.c.path, sources.c.generation, sources.c.position).where(sources.c.sync_id == sync_id)
+        with self._db.reading() as connection:
+            return {path: (generation, position) for path, generation, position in connection.execute(query)}
+
+    def list_series(self, run_id: int, keys: Collection[str] | None = None) -> list[SeriesRow]:
+        """Return a run's series, all or those of some keys, in the order in which they began."""
+        return self.list_series_of([run_id], keys)[run_id]
+
+    def list_series_of(self, run_ids: Sequence[int], keys: Collection[str] | None = None) -> dict[int, list[SeriesRow]]:
+        """Do as ``list_series`` does, for many runs."""
+        found: dict[int, list[SeriesRow]] = {run_id: [] for run_id in run_ids}
+        query = select(*_SERIES, series.c.run_id).join(sources, sources.c.id == series.c.source_id)
+        if keys is not None:
+            query = query.where(series.c.key.in_(list(keys)))
+        with self._db.reading() as connection:
+            for part in split(run_ids):
+                for *values, run_id in connection.execute(query.where(series.c.run_id.in_(part)).order_by(series.c.id)):
+                    found[run_id].append(_read_series(values))
+        return found
+
+    def load(self, row: SeriesRow, start: int = 0) -> Points | None:
+        """Return all points of a series from number ``start`` on, or None where it has been read anew meanwhile."""
+        is_same = and_(sources.c.id == series.c.source_id, sources.c.reading == row.reading)
+        with self._db.reading() as connection:
+            present = connection.execute(select(series.c.id).join(sources, is_same).where(series.c.id == row.id))
+            if present.first() is None:
+                return None
+            return load_points(connection, row.id, row.kind, start)
+
+    def list_media(self, run_id: int, key: str | None = None) -> list[MediaItem]:
+        """Return what a run logged, all or of one key, in the order in which it did."""
+        query = select(*(media.c[name] for name in _MEDIA)).where(media.c.run_id == run_id).order_by(media.c.id)
+        if key is not None:
+            query = query.where(media.c.key == key)
+        with self._db.reading() as connection:
+            return [MediaItem(*row) for row in connection.execute(query)]
+
+    def request_reading(self, sync_id: int, *, landed_since: float | None = None) -> int:
+        """Mark the sources whose files are here as to be read anew; return how many. What they gave stays until then.
+
+        ``landed_since``: only files whose bytes changed at that time or later.
+        """
+        is_held = (files.c.sync_id == sync_id) & (files.c.path == sources.c.path) & files.c.held_size.is_not(None)
+        if landed_since is not None:
+            is_held &= files.c.landed_at >= landed_since
+        is_here = select(files.c.path).where(is_held).exists()
+        with self._db.writing() as connection:
+            statement = update(sources).where(sources.c.sync_id == sync_id, is_here).values(generation=REREAD)
+            return connection.execute(statement).rowcount
+
+
+_FILE = (files.c.path, files.c.size, files.c.held_size, files.c.generation)
+_MEDIA = ("kind", "key", "path", "step", "time", "caption")
+_SOURCE = [sources.c[name] for name in SourceRow.__dataclass_fields__]
+_SERIES = [(sources if name == "reading" else series).c[name] for name in SeriesRow.__dataclass_fields__]
+_LIKE = str.maketrans({"*": "%", "%": "\\%", "_": "\\_"})
+
+
+def find_source(connection: Connection, sync_id: int, path: str) -> SourceRow | None:
+    query = select(*_SOURCE).where(sources.c.sync_id == sync_id, sources.c.path == path)
+    row = connection.execute(query).first()
+    return None if row is None else _read_source(row)
+
+
+def _read_source(row: Row[Any]) -> SourceRow:
+    values = {name: row._mapping[name] for name in SourceRow.__dataclass_fields__}
+    return SourceRow(**{**values, "state": orjson.loads(values["state"])})
+
+
+def _read_series(values: Sequence[Any]) -> SeriesRow:
+    named = dict(zip(SeriesRow.__dataclass_fields__, values, strict=True))
+    return SeriesRow(**{**named, "kind": SeriesKind(named["kind"])})
+
+
+def load_points(connection: Connection, series_id: int, kind: SeriesKind, start: int = 0) -> Points:
+    """Return the points of a series from number ``start`` on."""
+    of_series = chunks.c.series_id == series_id
+    first = select(func.max(chunks.c.number)).where(of_series, chunks.c.number <= start).scalar_subquery()
+    columns = (chunks.c.number, chunks.c.steps, chunks.c.times, chunks.c["values"])
+    query = select(*columns).where(of_series, chunks.c.number >= first).order_by(chunks.c.number)
+    parts = []
+    for number, steps, times, values in connection.execute(query):
+        part = Points(_decode(steps), _decode(times), _decode_values(values, kind))
+        parts.append(part if number >= start else part.cut(start - number, len(part)))
+    return join(parts) if parts else make_empty(kind)
+
+
+def make_empty(kind: SeriesKind) -> Points:
+    nothing = np.empty(0, dtype="<f8")
+    return Points(nothing, nothing, [] if kind is SeriesKind.TEXT else nothing)
+
+
+def _decode(data: bytes) -> Any:
+    return np.frombuffer(data, dtype="<f8")
+
+
+def _decode_values(data: bytes, kind: SeriesKind) -> Any:
+    return orjson.loads(data) if kind is SeriesKind.TEXT else _decode(data)
+
+
+def name_number(value: float) -> str | None:
+    """Return how JSON writers name a number that JSON has none for; None for any other."""
+    if math.isfinite(value):
+        return None
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
