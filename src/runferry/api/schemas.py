@@ -33,7 +33,7 @@ RemotePath = Annotated[str, Field(max_length=4096), AfterValidator(refuse_contro
 Hidden = Annotated[SecretStr | None, BeforeValidator(take_blank_as_missing)]
 BlankIsMissing = BeforeValidator(take_blank_as_missing)
 Patterns = Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=500)]
-Word = Annotated[str | None, Field(max_length=500)]
+Words = Annotated[tuple[Annotated[str, Field(max_length=500)], ...], Field(max_length=100)]
 MOST = 2**31
 SortKey = Literal[
     "created_time",
@@ -47,6 +47,7 @@ SortKey = Literal[
     "key",
     "server",
     "best_metric_value",
+    "best",
 ]
 ConnectionId = Annotated[
     str | None,
@@ -68,11 +69,20 @@ class ListdirQuery(BaseModel):
 
 
 class RunsQuery(BaseModel):
-    server: Word = None
-    project: Word = None
-    name: Word = None
-    status: Word = None
-    q: Annotated[Word, Field(description="Looked for in id, project, name and server.")] = None
+    server: Annotated[
+        Words, Field(description="A server's label; several times: any of them. So are the next three.")
+    ] = ()
+    project: Words = ()
+    name: Words = ()
+    status: Words = ()
+    q: Annotated[
+        str | None,
+        Field(
+            max_length=2000,
+            description="The filter language: words, `field:value`, `key<number`; `-` negates. See docs/api.md.",
+            examples=['status:running server:gpu1 lr<1e-3 "my words" -test'],
+        ),
+    ] = None
     sort: SortKey = "created_time"
     order: Literal["asc", "desc"] = "desc"
     limit: Annotated[int | None, Field(ge=0, le=MOST, description="Without it: all.")] = None

@@ -1,14 +1,20 @@
-"""Which runs a list shows, in which order: filters turned into SQL over the narrow page index. Reads only."""
+"""Which runs a list shows, in which order: filters turned into SQL over the narrow page index. Reads only.
+
+Every query of a list goes through ``ix_runs_page``, which holds all that lists are filtered and sorted by: a hundred
+thousand runs are looked through without touching their wide rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, not_, or_, select
+from sqlalchemy import CTE, ColumnElement, Connection, Select, Subquery, and_, exists, func, not_, or_, select
 
 from runferry.errors import InvalidRequest
+from runferry.store.query import parse_query
+from runferry.store.query_terms import has_any, to_condition
 from runferry.store.tables import runs, servers, syncs
 from runferry.store.verdict import effective_status
 
@@ -24,22 +30,26 @@ SORTS: dict[str, ColumnElement[Any]] = {
     "key": runs.c.key,
     "server": servers.c.label,
     "best_metric_value": runs.c.best_metric_value,
+    "best": runs.c.best_score,
 }
 """What lists can be sorted by. Where a run has no value it comes last, in either order."""
+
+_BY_PAGE_INDEX = "INDEXED BY ix_runs_page"
 
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """What to list. Names match exactly, ``q`` is looked for in key (server, id), project and name, any case.
+    """What to list. Of several servers, projects, names or statuses any may match, exactly; none: all do.
 
-    ``deleted`` False shows no run that was soft-deleted on the server, True only those, None both. Without ``limit``
-    all are listed.
+    ``q`` is the filter language of ``store.query``. ``sort="best"`` knows which metrics are better when less, where
+    the run's summary says so. ``deleted`` False shows no run that was soft-deleted on the server, True only those,
+    None both. Without ``limit`` all are listed.
     """
 
-    server: str | None = None
-    project: str | None = None
-    name: str | None = None
-    status: str | None = None
+    server: Sequence[str] = ()
+    project: Sequence[str] = ()
+    name: Sequence[str] = ()
+    status: Sequence[str] = ()
     q: str | None = None
     sort: str = "created_time"
     order: str = "desc"
@@ -48,35 +58,49 @@ class RunFilter:
     deleted: bool | None = False
 
 
-def order_by(chosen: RunFilter) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """Return what to sort by; runs that are equal in it keep an order too. Raises InvalidRequest."""
+def check_page(chosen: RunFilter) -> None:
+    """Raise InvalidRequest for a sort, an order or a range that there is not."""
     if chosen.sort not in SORTS:
         raise InvalidRequest(f"sort must be one of {', '.join(SORTS)}; not {chosen.sort!r}")
     if chosen.order not in ("asc", "desc"):
         raise InvalidRequest(f"order must be asc or desc; not {chosen.order!r}")
-    column = SORTS[chosen.sort]
-    if chosen.order == "desc":
-        return column.desc().nulls_last(), runs.c.id.desc()
-    return column.asc().nulls_last(), runs.c.id.asc()
-
-
-def select_page(chosen: RunFilter, visible: ColumnElement[bool]) -> Select[Any]:
-    """Return the query for the row ids of one page, for use as a subquery. Raises InvalidRequest."""
     if chosen.offset < 0 or (chosen.limit is not None and chosen.limit < 0):
         raise InvalidRequest("limit and offset must not be negative")
-    query = select(runs.c.id).where(visible, *_conditions(chosen)).order_by(*order_by(chosen))
+
+
+def select_matching(chosen: RunFilter, visible: ColumnElement[bool]) -> CTE:
+    """Return what matches, as ``id`` and ``rank`` (what it is sorted by), for use within one statement.
+
+    Raises InvalidRequest for a query that makes no sense.
+    """
+    query = select(runs.c.id, SORTS[chosen.sort].label("rank")).with_hint(runs, _BY_PAGE_INDEX, "sqlite")
     if chosen.sort == "server":
         query = query.join(servers, servers.c.id == runs.c.server_id)
-    return query.limit(chosen.limit).offset(chosen.offset or None)
+    return query.where(visible, *_conditions(chosen)).cte("matching").prefix_with("MATERIALIZED")
+
+
+def order_by(chosen: RunFilter, ranked: CTE | Subquery) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """Return what to sort by; runs that are equal in it keep an order too."""
+    if chosen.order == "desc":
+        return ranked.c.rank.desc().nulls_last(), ranked.c.id.desc()
+    return ranked.c.rank.asc().nulls_last(), ranked.c.id.asc()
+
+
+def select_page(chosen: RunFilter, matching: CTE) -> Subquery:
+    """Return one page: each row's ``id`` and ``rank``, and how many match (``total``)."""
+    total = select(func.count()).select_from(matching).scalar_subquery()
+    query = select(matching.c.id, matching.c.rank, total.label("total")).order_by(*order_by(chosen, matching))
+    return query.limit(chosen.limit).offset(chosen.offset or None).subquery("page")
 
 
 def select_count(chosen: RunFilter, visible: ColumnElement[bool]) -> Select[Any]:
     """Return the query for how many runs there are on all pages."""
-    return select(func.count()).select_from(runs).where(visible, *_conditions(chosen))
+    query = select(func.count()).select_from(runs).with_hint(runs, _BY_PAGE_INDEX, "sqlite")
+    return query.where(visible, *_conditions(chosen))
 
 
-def select_visible(connection: Connection) -> ColumnElement[bool]:
-    """Return the condition that leaves one row of each run.
+def select_visible(connection: Connection, *, is_recycled: bool = False) -> ColumnElement[bool]:
+    """Return the condition that leaves one row of each run that the user has not deleted (or: of those deleted).
 
     A directory seen by two syncs is shown as the better one has it (see ``_find_better``). A run that is gone is not
     shown where the same id is still there on the same server: its directory was renamed.
@@ -85,7 +109,8 @@ def select_visible(connection: Connection) -> ColumnElement[bool]:
     is_elsewhere = exists().where(
         other.c.run_id == runs.c.run_id, other.c.server_id == runs.c.server_id, other.c.gone_at.is_(None)
     )
-    conditions: list[ColumnElement[bool]] = [or_(runs.c.gone_at.is_(None), not_(is_elsewhere))]
+    in_bin = runs.c.recycled_at.is_not(None) if is_recycled else runs.c.recycled_at.is_(None)
+    conditions: list[ColumnElement[bool]] = [in_bin, or_(runs.c.gone_at.is_(None), not_(is_elsewhere))]
     for sync_id, better in _find_better(connection).items():
         has_better = exists().where(
             other.c.key == runs.c.key,
@@ -121,18 +146,15 @@ def _overlap(one: str, two: str) -> bool:
 
 
 def _conditions(chosen: RunFilter) -> Iterable[ColumnElement[bool]]:
-    if chosen.server is not None:
-        yield runs.c.server_id.in_(select(servers.c.id).where(servers.c.label == chosen.server))
-    if chosen.project is not None:
-        yield runs.c.project == chosen.project
-    if chosen.name is not None:
-        yield runs.c.name == chosen.name
-    if chosen.status is not None:
-        yield effective_status() == chosen.status
+    if chosen.server:
+        yield has_any(servers.c.label, chosen.server)
+    if chosen.project:
+        yield runs.c.project.in_(chosen.project)
+    if chosen.name:
+        yield runs.c.name.in_(chosen.name)
+    if chosen.status:
+        yield effective_status().in_(chosen.status)
     if chosen.deleted is not None:
         yield runs.c.deleted_at.is_not(None) if chosen.deleted else runs.c.deleted_at.is_(None)
-    if chosen.q:
-        yield or_(*(column.icontains(chosen.q, autoescape=True) for column in _SEARCHED))
-
-
-_SEARCHED = (runs.c.key, runs.c.project, runs.c.name)
+    for term in parse_query(chosen.q or ""):
+        yield to_condition(term)

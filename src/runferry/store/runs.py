@@ -15,8 +15,18 @@ from sqlalchemy import Connection, Row, Select, func, or_, select, update
 from runferry.errors import Ambiguous, NotFound
 from runferry.model import Liveness, ProcessQuestion, ProcessState, Run, RunStatus
 from runferry.store.db import Database, split, upsert
+from runferry.store.recycle import find_recycled, is_restorable
 from runferry.store.run_keys import assign_keys
-from runferry.store.run_list import RunFilter, order_by, select_count, select_page, select_visible
+from runferry.store.run_list import (
+    RunFilter,
+    check_page,
+    order_by,
+    select_count,
+    select_matching,
+    select_page,
+    select_visible,
+)
+from runferry.store.run_values import derive_columns, write_facts
 from runferry.store.tables import artifacts, runs, servers, syncs
 from runferry.store.verdict import Check
 
@@ -24,7 +34,8 @@ _DOCUMENTS = ("summary", "meta", "environment", "assets")
 _LIVENESS = ("liveness", "liveness_evidence", "liveness_checked_at")
 _WRITER = ("status", "pid", "hostname", "started_at")  # another of these is another process
 _NEVER = 253_402_300_799.0
-_NARROW = [column for column in runs.c if column.name not in _DOCUMENTS]
+_UNSHOWN = (*_DOCUMENTS, "best_score", "tags", "search")
+_NARROW = [column for column in runs.c if column.name not in _UNSHOWN]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,7 @@ class RunRow:
     artifacts_used: int
     deleted_at: float | None
     gone_at: float | None
+    recycled_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,30 +117,47 @@ class RunStore:
 
     def list_runs(self, chosen: RunFilter) -> tuple[list[RunRow], int]:
         """Return one page and how many runs there are on all pages. Raises InvalidRequest (sort, order, range)."""
+        check_page(chosen)
         with self._db.reading() as connection:
             visible = select_visible(connection)
-            page = select_page(chosen, visible).subquery()
-            query = _select_rows().join(page, page.c.id == runs.c.id).order_by(*order_by(chosen))
-            rows = [_read_row(row) for row in connection.execute(query)]
-            if chosen.limit is None and not chosen.offset:
-                return rows, len(rows)
-            return rows, int(connection.execute(select_count(chosen, visible)).scalar_one())
+            page = select_page(chosen, select_matching(chosen, visible))
+            query = _select_rows().add_columns(page.c.total).join(page, page.c.id == runs.c.id)
+            found = connection.execute(query.order_by(*order_by(chosen, page))).all()
+            if found:
+                return [_read_row(row) for row in found], int(found[0].total)
+            is_all = chosen.limit is None and not chosen.offset
+            return [], 0 if is_all else int(connection.execute(select_count(chosen, visible)).scalar_one())
 
     def find(self, id_or_key: str) -> RunRow:
-        """Return the run with this key, or the only one with this id. Raises NotFound and Ambiguous."""
+        """Return the run with this key, or the only one with this id. Raises NotFound and Ambiguous.
+
+        What the user deleted counts as not there; the error says where it is.
+        """
         with self._db.reading() as connection:
             visible = select_visible(connection)
             is_meant = or_(runs.c.key == id_or_key, runs.c.run_id == id_or_key)
             query = _select_rows().where(is_meant).order_by(runs.c.gone_at.is_(None).desc(), runs.c.key)
             shown = [_read_row(row) for row in connection.execute(query.where(visible))]
-            found = shown or [_read_row(row) for row in connection.execute(query)][:1]
+            other = [] if shown else connection.execute(query).all()
+            found = shown or [_read_row(row) for row in other if row.recycled_at is None][:1]
         exact = [row for row in found if row.key == id_or_key]
         if exact or len(found) == 1:
             return (exact or found)[0]
+        if not found and other:
+            raise NotFound(f"The run {other[0].key} is in the recycle bin; restore it to see it.")
         if not found:
             raise NotFound("Run not found")
         keys = [row.key for row in found]
         raise Ambiguous(f"Several runs have the id {id_or_key}: use one of {', '.join(keys)}.", candidates=keys)
+
+    def find_recycled(self, id_or_key: str | None = None) -> list[RunRow]:
+        """Return the runs in the recycle bin that were deleted here, or those with this key or id; newest first."""
+        with self._db.reading() as connection:
+            query = _select_rows().where(select_visible(connection, is_recycled=True), is_restorable())
+            if id_or_key is not None:
+                query = query.where(or_(runs.c.key == id_or_key, runs.c.run_id == id_or_key))
+            rows = connection.execute(query.order_by(runs.c.recycled_at.desc(), runs.c.key))
+            return [_read_row(row) for row in rows]
 
     def documents(self, row_id: int) -> RunDocuments:
         """Return the wide part of one run. Raises NotFound."""
@@ -199,11 +228,18 @@ class RunStore:
         """Bring the rows of ``found`` in step, bring back those that were gone; return the keys of what changed."""
         label = connection.execute(select(servers.c.label).where(servers.c.id == scope.server_id)).scalar_one()
         before = {row.path: row for row in _load_rows(connection, scope.sync_id, (run.path for run in found))}
-        keys = assign_keys(connection, scope.server_id, label, {scope.remote_dir(run.path): run.id for run in found})
-        rows = [_make_row(run, scope, keys[scope.remote_dir(run.path)]) for run in found]
-        changed = [row for row in rows if _carry_liveness(row, before.get(str(row["path"])))]
-        upsert(connection, runs, changed, keys=["sync_id", "path"])
-        return [str(row["key"]) for row in changed]
+        places = {scope.remote_dir(run.path): run.id for run in found}
+        recycled = find_recycled(connection, scope.server_id, places)
+        keys = assign_keys(connection, scope.server_id, label, places)
+        changed: dict[str, dict[str, object]] = {}
+        for run in found:
+            directory = scope.remote_dir(run.path)
+            row = _make_row(run, scope, keys[directory]) | {"recycled_at": recycled.get(directory)}
+            if _carry_liveness(row, before.get(run.path)):
+                changed[run.path] = row
+        upsert(connection, runs, list(changed.values()), keys=["sync_id", "path"])
+        write_facts(connection, scope.sync_id, scope.server_id, [run for run in found if run.path in changed])
+        return [str(row["key"]) for row in changed.values()]
 
     def mark_gone(self, connection: Connection, scope: SyncScope, paths: Collection[str], *, at: float) -> list[str]:
         """Mark the runs in these directories as gone from the server; return the keys of those that were there.
@@ -227,6 +263,7 @@ def _select_rows() -> Select[Any]:
 
 def _read_row(row: Row[Any]) -> RunRow:
     values = dict(row._mapping)
+    values.pop("total", None)
     liveness, evidence, checked_at = (values.pop(name) for name in _LIVENESS)
     check = None if liveness is None else Check(Liveness(liveness), evidence or "", checked_at or 0.0)
     return RunRow(check=check, **values)
@@ -245,6 +282,7 @@ def _make_row(run: Run, scope: SyncScope, key: str) -> dict[str, object]:
     values.update({name: orjson.dumps(getattr(run, name)).decode() for name in _DOCUMENTS})
     return {
         **values,
+        **derive_columns(run, key),
         "sync_id": scope.sync_id,
         "server_id": scope.server_id,
         "key": key,

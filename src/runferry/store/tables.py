@@ -274,6 +274,7 @@ series = Table(
     Column("last_time", Float),
     UniqueConstraint("source_id", "key", "kind"),
     Index("ix_series_run_id_key", "run_id", "key"),
+    Index("ix_series_key", "key", "run_id", "kind", "last"),  # lists of runs are filtered by last values
 )
 
 chunks = Table(

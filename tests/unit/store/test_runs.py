@@ -165,13 +165,13 @@ def mixed(index: Database) -> SyncScope:
         ({"limit": 2, "offset": 2}, "db"),
         ({"offset": 4}, "c"),
         ({"limit": 0}, ""),
-        ({"project": "cv"}, "zad"),
-        ({"name": "resnet"}, "d"),
-        ({"server": "gpu1"}, "adbc"),
-        ({"server": "elsewhere"}, ""),
-        ({"status": "running"}, "a"),
-        ({"status": "unverified"}, "c"),
-        ({"status": "finished"}, "zb"),
+        ({"project": ("cv",)}, "zad"),
+        ({"name": ("resnet",)}, "d"),
+        ({"server": ("gpu1",)}, "adbc"),
+        ({"server": ("elsewhere",)}, ""),
+        ({"status": ("running",)}, "a"),
+        ({"status": ("unverified",)}, "c"),
+        ({"status": ("finished",)}, "zb"),
         ({"q": "bert"}, "b"),
         ({"q": "%"}, "c"),
         ({"q": "x_y"}, "c"),
@@ -195,7 +195,7 @@ def test_lists_are_filtered_sorted_and_paged(
 def test_the_total_counts_all_pages(index: Database, mixed: SyncScope) -> None:
     assert RunStore(index).list_runs(RunFilter(limit=1))[1] == 5
     assert RunStore(index).list_runs(RunFilter(limit=1, offset=99)) == ([], 5)
-    assert RunStore(index).list_runs(RunFilter(limit=1, project="cv"))[1] == 3
+    assert RunStore(index).list_runs(RunFilter(limit=1, project=("cv",)))[1] == 3
     assert RunStore(index).counts() == (5, 0)
     assert RunStore(index).counts(mixed.server_id) == (4, 0)
 
@@ -251,8 +251,8 @@ def test_answers_are_kept_and_reported_where_they_change_something(index: Databa
     put_runs(index, scope, running("a", summary={"loss": 1}))
     assert list_runs(index)[0].check == Check(Liveness.ALIVE, "evidence", 8.0)
     assert answer(index, scope.server_id, Liveness.GONE) == ["gpu1/a"]
-    assert keys_of(index, status="failed") == ["gpu1/a"]
-    assert keys_of(index, status="running") == []
+    assert keys_of(index, status=("failed",)) == ["gpu1/a"]
+    assert keys_of(index, status=("running",)) == []
     assert RunStore(index).running(scope.server_id) == []
 
 
@@ -318,7 +318,7 @@ def test_a_page_of_a_hundred_thousand_runs_is_answered_at_once(index: Database) 
     for chosen, limit in (
         (RunFilter(limit=50), 0.15),
         (RunFilter(limit=50, offset=99_900), 0.25),
-        (RunFilter(limit=50, project="project7", status="finished"), 0.25),
+        (RunFilter(limit=50, project=("project7",), status=("finished",)), 0.25),
         (RunFilter(limit=50, q="r99999"), 0.4),
         (RunFilter(limit=50, q="nothing like it"), 0.4),
         (RunFilter(limit=50, sort="name"), 0.5),

@@ -218,6 +218,7 @@ def _create_series() -> None:
         sa.UniqueConstraint("source_id", "key", "kind", name=op.f("uq_series_source_id_key_kind")),
     )
     op.create_index("ix_series_run_id_key", "series", ["run_id", "key"], unique=False)
+    op.create_index("ix_series_key", "series", ["key", "run_id", "kind", "last"], unique=False)
 
 
 def _create_chunks() -> None:
