@@ -74,7 +74,7 @@ def test_a_forwarded_address_or_host_changes_nothing(server: Running) -> None:
     expect(server.get("/api/health", headers=headers), 200)
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/api/health", "/api/nothing", "/static/start.js", "/api/ssh/sessions"])
+@pytest.mark.parametrize("path", ["/", "/docs", "/api/health", "/api/nothing", "/static/docs.js", "/api/ssh/sessions"])
 def test_every_answer_carries_the_security_headers(server: Running, path: str) -> None:
     headers = server.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"

@@ -1,0 +1,37 @@
+/** Which page an address shows. Every page is a chunk of its own. */
+import { lazy, Suspense } from "react";
+import { Redirect, Route, Switch } from "wouter";
+import { useStatus } from "./api/status";
+import { Loading } from "./components/Loading";
+import { NotFound } from "./pages/NotFound";
+import { Shell } from "./shell/Shell";
+
+const ConnectPage = lazy(() => import("./pages/connect/ConnectPage"));
+const ServersPage = lazy(() => import("./pages/servers/ServersPage"));
+const RunsPage = lazy(() => import("./pages/runs/RunsPage"));
+const SettingsPage = lazy(() => import("./pages/settings/SettingsPage"));
+
+export function App() {
+  return (
+    <Shell>
+      <Suspense fallback={<Loading what="the page" />}>
+        <Switch>
+          <Route path="/" component={Start} />
+          <Route path="/connect" component={ConnectPage} />
+          <Route path="/servers" component={ServersPage} />
+          <Route path="/runs" component={RunsPage} />
+          <Route path="/settings" component={SettingsPage} />
+          <Route component={NotFound} />
+        </Switch>
+      </Suspense>
+    </Shell>
+  );
+}
+
+/** The runs; while there is nothing at all, the way to the first ones. */
+function Start() {
+  const status = useStatus();
+  if (status.isPending) return <Loading what="your runs" />;
+  const isEmpty = !status.data?.connections?.length && !status.data?.cached_experiments;
+  return <Redirect to={isEmpty ? "/connect" : "/runs"} replace />;
+}

@@ -1,0 +1,49 @@
+/** A name from a server: as text, cut in the middle where it is too long, copied by a click. */
+import { splitForCut } from "@/format/names";
+import classes from "./Name.module.css";
+import { tell } from "./toasts";
+
+interface Props {
+  text: string;
+  /** How much of the end is never cut. */
+  kept?: number;
+  isCopied?: boolean;
+  className?: string;
+}
+
+export function Name({ text, kept = 8, isCopied = false, className }: Props) {
+  const [head, tail] = splitForCut(text, kept);
+  const parts = (
+    <>
+      <span className={classes.head}>{head}</span>
+      {tail && <span className={classes.tail}>{tail}</span>}
+    </>
+  );
+  const style = `${classes.name} ${className ?? ""}`;
+  if (!isCopied) {
+    return (
+      <span className={style} title={text}>
+        {parts}
+      </span>
+    );
+  }
+  return (
+    <button
+      type="button"
+      className={`${style} ${classes.copy}`}
+      title={`Copy ${text}`}
+      onClick={() => copy(text)}
+    >
+      {parts}
+    </button>
+  );
+}
+
+export async function copy(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+    tell("Copied", text);
+  } catch {
+    tell("Not copied", "The browser does not let this page use the clipboard.");
+  }
+}

@@ -1,0 +1,29 @@
+/** Names that are too long lose their middle: what tells them apart is mostly at the end. Pure functions. */
+
+const ELLIPSIS = "…";
+
+/** Cut to at most `most` characters, keeping more of the end than of the beginning. */
+export function cutMiddle(text: string, most: number): string {
+  const letters = [...text];
+  if (letters.length <= most) return text;
+  const kept = Math.max(1, most - 1);
+  const end = Math.ceil(kept * 0.6);
+  return letters.slice(0, kept - end).join("") + ELLIPSIS + letters.slice(letters.length - end).join("");
+}
+
+/** Split for a box whose width is not known: the first part may be shortened by it, the second stays whole. */
+export function splitForCut(text: string, kept = 8): [string, string] {
+  const letters = [...text];
+  if (letters.length <= kept + 4) return [text, ""];
+  return [letters.slice(0, -kept).join(""), letters.slice(-kept).join("")];
+}
+
+/** `/a/b/c` as its ancestors: [["/", "/"], ["a", "/a"], ["b", "/a/b"], ...]. */
+export function listAncestors(path: string): [string, string][] {
+  const parts = path.split("/").filter(Boolean);
+  const steps: [string, string][] = [["/", "/"]];
+  parts.forEach((part, index) => {
+    steps.push([part, `/${parts.slice(0, index + 1).join("/")}`]);
+  });
+  return steps;
+}

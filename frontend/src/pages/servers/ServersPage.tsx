@@ -1,0 +1,5 @@
+import { Page } from "@/components/Page";
+
+export default function ServersPage() {
+  return <Page title="Servers">…</Page>;
+}

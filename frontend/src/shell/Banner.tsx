@@ -1,0 +1,65 @@
+/** What is wrong now, in one line above the page: Runferry unreachable, a server offline with the age of its data. */
+import { Button } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { Link } from "wouter";
+import { UNREACHABLE } from "@/api/client";
+import { useStreamState } from "@/api/events";
+import { type Connection, useConnections, useStatus } from "@/api/status";
+import { Age, Since } from "@/components/Age";
+import { judge, lastSeen } from "@/components/Lamp";
+import classes from "./Banner.module.css";
+
+export function Banner() {
+  const stream = useStreamState();
+  const status = useStatus();
+  const client = useQueryClient();
+  const connections = useConnections() ?? [];
+  if (stream === "lost" && status.isError) {
+    return (
+      <div className={classes.banner} role="alert" data-kind="bad">
+        <span>{UNREACHABLE} What you see may be old.</span>
+        <Button variant="default" size="compact-xs" onClick={() => client.refetchQueries()}>
+          Try now
+        </Button>
+      </div>
+    );
+  }
+  return connections
+    .filter((one) => judge(one) !== "live")
+    .map((connection) => <Offline key={connection.connection_id} connection={connection} />);
+}
+
+function Offline({ connection }: { connection: Connection }) {
+  const seen = lastSeen(connection);
+  const next = connection.connection.next_try_in_seconds;
+  return (
+    <div className={classes.banner} role="status">
+      <span>
+        <strong>{connection.server || connection.connection_id}</strong>{" "}
+        {judge(connection) === "reconnecting" ? "is not reached" : "is offline"}
+        {seen ? (
+          <>
+            ; its data is from <Age at={seen} />
+          </>
+        ) : null}
+        . {connection.last_error}
+        {next != null && <NextTry key={next} inSeconds={next} />}
+      </span>
+      <Link href="/servers">{judge(connection) === "reconnecting" ? "Details" : "Connect again"}</Link>
+    </div>
+  );
+}
+
+function NextTry({ inSeconds }: { inSeconds: number }) {
+  const [at] = useState(() => Date.now() / 1000);
+  return (
+    <>
+      {" "}
+      <Since
+        at={at}
+        format={(passed) => `Trying again in ${Math.max(0, Math.ceil(inSeconds - passed))} s.`}
+      />
+    </>
+  );
+}

@@ -1,0 +1,55 @@
+/** Mantine's theme: neutral greys, one accent, small and dense. Colours of our own are in tokens.css. */
+import { createTheme, type MantineColorsTuple } from "@mantine/core";
+
+const accent: MantineColorsTuple = [
+  "#e6f5fa",
+  "#cfe8f1",
+  "#a0d1e3",
+  "#6db8d4",
+  "#46a4c8",
+  "#2c97c1",
+  "#1788b3",
+  "#0b6e8f",
+  "#065d7a",
+  "#004a63",
+];
+
+const dark: MantineColorsTuple = [
+  "#d5d8dc",
+  "#b3b8bf",
+  "#969ca5",
+  "#6d747e",
+  "#474e58",
+  "#343a43",
+  "#292e36",
+  "#1d2127",
+  "#16191e",
+  "#101317",
+];
+
+export const theme = createTheme({
+  colors: { accent, dark },
+  primaryColor: "accent",
+  primaryShade: { light: 7, dark: 7 },
+  fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif',
+  fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
+  fontSizes: { xs: "12px", sm: "13px", md: "14px", lg: "16px", xl: "20px" },
+  defaultRadius: 4,
+  cursorType: "pointer",
+  respectReducedMotion: true,
+  components: {
+    Button: { defaultProps: { size: "xs" } },
+    ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: "md" } },
+    TextInput: { defaultProps: { size: "sm" } },
+    PasswordInput: { defaultProps: { size: "sm" } },
+    Textarea: { defaultProps: { size: "sm" } },
+    NumberInput: { defaultProps: { size: "sm" } },
+    Select: { defaultProps: { size: "sm" } },
+    Checkbox: { defaultProps: { size: "xs" } },
+    SegmentedControl: { defaultProps: { size: "xs", transitionDuration: 0 } },
+    Modal: { defaultProps: { centered: true, transitionProps: { duration: 0 }, radius: 6 } },
+    Menu: { defaultProps: { transitionProps: { duration: 0 }, shadow: "md" } },
+    Popover: { defaultProps: { transitionProps: { duration: 0 }, shadow: "md" } },
+    Tooltip: { defaultProps: { openDelay: 300, transitionProps: { duration: 0 }, withArrow: true } },
+  },
+});
