@@ -19,6 +19,7 @@ from runferry.ssh.credentials import Credentials
 from runferry.ssh.target import Target
 from runferry.store.db import Database
 from runferry.store.sync_state import FileRecord, SyncState
+from runferry.sync.safety import SECOND_LOOK_AFTER
 from runferry.sync.spec import Mode, SessionState
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
@@ -27,10 +28,10 @@ from tests.support.waiting import eventually
 class Ferry:
     """A service on its own data directory, connected to test servers; an asynchronous context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, second_look_after: float = SECOND_LOOK_AFTER) -> None:
         self.data_dir = folder / "data"
         settings = Settings(self.data_dir, ssh_config=folder / "no-config", user_known_hosts=folder / "no-known-hosts")
-        self.service = Service(settings)
+        self.service = Service(settings, second_look_after=second_look_after)
 
     async def __aenter__(self) -> Ferry:
         await self.service.open()

@@ -102,7 +102,8 @@ def show_summary(terminal: Terminal, sync: Json, *, seconds: float) -> None:
         terminal.say(f"  left out {count_noun(count, 'file')}: {reason}")
     troubles = [one for one in sync["problems"] if one["code"] not in CHOSEN]
     for one in troubles[:SHOWN]:
-        terminal.say(f"  not copied: {one['path']}: {one['message']}", style="yellow")
+        what = "not removed" if one["code"] == ProblemCode.HALTED else f"not copied: {one['path']}"
+        terminal.say(f"  {what}: {one['message']}", style="yellow")
     unseen = len(troubles[SHOWN:]) + sync["problem_count"] - len(sync["problems"])
     if unseen > 0:
         terminal.say(f"  and {unseen:,} more: runferry problems")

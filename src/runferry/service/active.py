@@ -34,7 +34,7 @@ NEW_PROBLEMS = 20
 RETRY_SECONDS = 30.0
 """How long a session that failed unexpectedly rests before it is tried again."""
 
-SETTLED = frozenset({SessionState.WATCHING, SessionState.IDLE})
+SETTLED = frozenset({SessionState.WATCHING, SessionState.IDLE, SessionState.HALTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class SyncPlaces:
     needs_healing: Callable[[], bool]
     durability: Durability
     landings: Landings
+    second_look_after: float
 
 
 class ActiveSync:
@@ -144,6 +145,7 @@ class ActiveSync:
             skip_reason=find_skip_reason,
             hooks=Hooks(on_progress=self._publish, on_commit=self._absorb),
             suspect_since=self._places.durability.suspect_since,
+            second_look_after=self._places.second_look_after,
         )
 
     def _wants(self, path: str, size: int) -> bool:

@@ -37,6 +37,7 @@ from runferry.ssh.target import Target
 from runferry.store.checkpoint import Checkpoints
 from runferry.store.db import Database
 from runferry.store.run_list import RunFilter
+from runferry.sync.safety import SECOND_LOOK_AFTER
 from runferry.sync.spec import Mode
 
 BROWSE_TIMEOUT = 60.0
@@ -53,7 +54,15 @@ class Service:
     a short errand, which should not log in to every server there is.
     """
 
-    def __init__(self, settings: Settings, *, clock: Clock = time.time, is_resuming: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock = time.time,
+        is_resuming: bool = True,
+        second_look_after: float = SECOND_LOOK_AFTER,
+    ) -> None:
+        """``second_look_after``: see ``sync.safety``."""
         self.data_dir: Path = settings.data_dir
         self.events = EventBus(epoch=secrets.token_hex(4))
         self._settings = settings
@@ -80,6 +89,7 @@ class Service:
             needs_healing=lambda: self._was_unclean,
             durability=self._durability,
             landings=self._landings,
+            second_look_after=second_look_after,
         )
         self._syncs = Syncs(places, clock=clock)
         self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)

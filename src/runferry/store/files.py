@@ -11,6 +11,7 @@ import errno
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -171,10 +172,33 @@ class LocalTree:
             os.utime(staged, ns=(mtime_ns, mtime_ns))
             self._replace(staged, self.locate(path))
 
-    def discard(self, path: str) -> None:
-        """Move a file (or what else is there) to the trash, out of the tree."""
-        with _translating(path):
-            self._displace(self.locate(path))
+    def discard_many(self, paths: Sequence[str]) -> list[Problem]:
+        """Move files to the trash, out of the tree; return a problem for each that cannot be moved."""
+        problems = []
+        for path in paths:
+            try:
+                self._displace(self.locate(path))
+            except OSError as error:
+                message = f"cannot be moved to the trash: {error.strerror}"
+                problems.append(Problem(path, ProblemCode.LOCAL, message))
+        return problems
+
+    def remove_many(self, paths: Sequence[str]) -> None:
+        """Delete files for good: those that can be fetched again."""
+        for path in paths:
+            with _translating(path), suppress(FileNotFoundError):
+                os.unlink(self.locate(path))
+
+    def find_absent(self, paths: Sequence[str]) -> list[str]:
+        """Return those of ``paths`` that are not on the disk."""
+        return [path for path in paths if not os.path.lexists(self.locate(path))]
+
+    def remove_empty(self, directories: Sequence[str]) -> None:
+        """Remove those of ``directories`` that are empty, in this order."""
+        for directory in directories:
+            with suppress(OSError):
+                os.rmdir(self.locate(directory))
+        self._known_directories.clear()
 
     def hash_file(self, path: str) -> bytes:
         """Return the xxh3-128 of a landed file's bytes; empty when it cannot be read."""
@@ -272,12 +296,23 @@ class LocalTree:
         self._known_directories.add(directory)
 
     def _displace(self, target: str) -> None:
-        trash = self.staging / "trash"
-        trash.mkdir(exist_ok=True)
-        name = target.rpartition("/")[2][-200:]
+        """Move what is there to the trash."""
+        place = self._find_place(target[len(self._root) + 1 :])
         with suppress(FileNotFoundError):
-            os.replace(target, trash / f"{next(self._numbers)}-{os.getpid()}-{name}")
+            os.replace(target, place)
         self._known_directories.clear()
+
+    def _find_place(self, path: str) -> Path:
+        """Return where in the trash ``path`` goes: below today, under the path it had, replacing nothing."""
+        trash, today = self.staging / "trash", time.strftime("%Y-%m-%d")
+        trash.mkdir(exist_ok=True)
+        for number in count():
+            place = trash / (f"{today}.{number}" if number else today) / path
+            with suppress(FileExistsError, NotADirectoryError):  # what went before is where a directory must be
+                place.parent.mkdir(parents=True, exist_ok=True)
+                if not os.path.lexists(place):
+                    return place
+        raise AssertionError  # numbers do not end
 
     def _staged_name(self) -> str:
         return f"{self.staging}/s{next(self._numbers)}-{os.getpid()}"

@@ -74,6 +74,14 @@ class Backlog:
         self._in_hand.clear()
         self._asked_again.clear()
 
+    def claim(self, path: str) -> bool:
+        """Take a path in hand without a step, so that no worker touches it until ``finish``; False if one has it."""
+        if path in self._in_hand:
+            return False
+        self.add(path, Step.NOTHING, 0)
+        self._take(path, Step.NOTHING, 0)
+        return True
+
     async def announce(self) -> None:
         """Wake the workers after a round of ``add``."""
         async with self._changed:

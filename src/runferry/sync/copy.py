@@ -34,6 +34,9 @@ _LOOK_AGAIN = {
     ProblemCode.LOCAL: 60.0,
 }
 _LOOK_AGAIN_OTHERWISE = 300.0
+UNREAD = frozenset({ProblemCode.DENIED, ProblemCode.IO})
+"""What of a scan leaves it unknown whether something is there."""
+
 _BENIGN = frozenset({ProblemCode.SKIPPED, ProblemCode.EXCLUDED, ProblemCode.LINK})
 _PATIENT_TRIES = 3
 
@@ -61,7 +64,7 @@ class Copy:
     ) -> None:
         self.listing = listing
         self.counters = Counters()
-        self.missing_since: dict[str, float] = {}
+        self.missing_since: dict[str, float] = {}  # infinity: not yet in a look without errors
         self.unrecorded: dict[str, tuple[int, int]] = {}  # local files that landed but were not committed
         self._selection = selection
         self._backlog = backlog
@@ -87,11 +90,15 @@ class Copy:
         return len(self._scan_troubles.keys() | self._troubles.keys())
 
     @property
-    def has_trouble(self) -> bool:
-        return bool(self._scan_troubles)
+    def is_wholly_read(self) -> bool:
+        """Say whether no part of the root was unreadable when it was last looked at."""
+        return not any(problem.code in UNREAD for problem in self._scan_troubles.values())
 
     def start_over(self) -> None:
-        """Begin on a new link: everything is looked at again, nothing that landed is forgotten."""
+        """Begin on a new link: everything is looked at again, nothing that landed is forgotten.
+
+        What was listed when we last knew, in whichever session, is what the next listing is compared with.
+        """
         self._backlog.clear()
         self._revisits.clear()
         self._twins.start_over()
@@ -100,8 +107,11 @@ class Copy:
         for path, record in self._journal.records.items():
             if record.held is not None:
                 self._twins.settle(path, record.held)
-            if record.gone_at is not None:
-                self.missing_since.setdefault(path, record.gone_at)
+                if record.gone_at is not None:
+                    self.missing_since.setdefault(path, record.gone_at)
+            if record.gone_at is None and path not in self.listing:
+                self.listing[path] = record.entry
+                self._index(record.entry)
 
     def absorb(self, change: Change) -> list[str]:
         """Take in a change; returns the directories that must be created locally."""
@@ -109,7 +119,7 @@ class Copy:
         difference = difference_of(self.listing, change)
         is_known = self.listing.__contains__
         fresh = {entry.path for entry in difference.upserts if not is_known(entry.path)}
-        self._lose(difference)
+        self._lose(difference, is_doubtful=any(problem.code in UNREAD for problem in change.problems))
         apply(self.listing, difference)
         for entry in difference.upserts:
             self._index(entry)
@@ -293,7 +303,7 @@ class Copy:
             self._troubles[problem.path] = problem
         self._revisits.plan(problem.path, _LOOK_AGAIN.get(problem.code, _LOOK_AGAIN_OTHERWISE))
 
-    def _lose(self, difference: Difference) -> None:
+    def _lose(self, difference: Difference, *, is_doubtful: bool) -> None:
         now = time.time()
         for path in difference.removed:
             self._backlog.drop(path)
@@ -303,7 +313,7 @@ class Copy:
                 table.pop(path, None)
             self._journal.lose(path, now)
             if self.held(path) is not None:
-                self.missing_since.setdefault(path, now)
+                self.missing_since.setdefault(path, float("inf") if is_doubtful else now)
         for entry in difference.upserts:
             self.missing_since.pop(entry.path, None)
         for path in difference.removed:

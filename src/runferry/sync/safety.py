@@ -36,11 +36,13 @@ class Verdict:
     halt: str | None = None
 
 
-def judge_deletions(missing_since: Mapping[str, float], look: Look, *, held: int, now: float) -> Verdict:
+def judge_deletions(
+    missing_since: Mapping[str, float], look: Look, *, held: int, now: float, after: float = SECOND_LOOK_AFTER
+) -> Verdict:
     """Decide over files that are held locally and missing on the server.
 
     ``missing_since`` maps paths to when they were first missed (seconds, same clock as ``now``); ``held`` counts the
-    files the local copy has, the missing ones included.
+    files the local copy has, the missing ones included; ``after`` seconds lie between the two looks.
     """
     if not missing_since:
         return Verdict()
@@ -51,10 +53,17 @@ def judge_deletions(missing_since: Mapping[str, float], look: Look, *, held: int
     if len(missing_since) > max(FEW, held * MOST_AT_ONCE):
         share = round(100 * len(missing_since) / max(held, 1))
         return Verdict(
-            halt=f"{len(missing_since)} files ({share} %) are gone from the server at once; none was removed from "
-            "the local copy. Remove them yourself if that is right."
+            halt=f"{count_files(len(missing_since))} gone from the server at once ({share} % of all); none was removed "
+            "from the local copy. Remove them there yourself if that is right."
         )
     if not look.is_error_free:
-        return Verdict()
-    due = tuple(path for path, since in missing_since.items() if now - since >= SECOND_LOOK_AFTER)
+        return Verdict(
+            halt=f"Parts of the root cannot be read; {count_files(len(missing_since))} gone from the server, and none "
+            "was removed from the local copy."
+        )
+    due = tuple(path for path, since in missing_since.items() if now - since >= after)
     return Verdict(removable=due)
+
+
+def count_files(count: int) -> str:
+    return "1 file is" if count == 1 else f"{count:,} files are"

@@ -25,7 +25,7 @@ from runferry.errors import (
     RemoteFailed,
     RunferryError,
 )
-from runferry.model import Change, Entry, Problem, ProblemCode, Snapshot
+from runferry.model import Change, Entry, Kind, Problem, ProblemCode, RootIdentity
 from runferry.remote.base import Remote
 from runferry.store.files import LocalTree
 from runferry.store.sync_state import FileRecord, Held, SyncState
@@ -36,9 +36,10 @@ from runferry.sync.fetch import Fetcher
 from runferry.sync.gauges import Meter, RemoteClock
 from runferry.sync.journal import Journal
 from runferry.sync.plan import Step, may_grow
+from runferry.sync.removal import Removal
 from runferry.sync.revisits import Revisits
 from runferry.sync.running import run_until_one_fails
-from runferry.sync.safety import SECOND_LOOK_AFTER, Look, judge_deletions
+from runferry.sync.safety import SECOND_LOOK_AFTER, Look
 from runferry.sync.selection import Selection
 from runferry.sync.spec import Hooks, Mode, Progress, SessionState, SkipReason, SyncSpec, Wants
 
@@ -52,6 +53,9 @@ CONFIRM_MIRROR = 10.0
 
 NOTE_SYNC_EVERY = 5.0
 """Seconds between writes of the last sync's time; it changes with every line of a live log."""
+
+NO_IDENTITY = RootIdentity(0, 0)
+"""What SFTP tells of a root: nothing."""
 
 TICK = 0.25
 RETRY_AFTER = 10.0
@@ -72,8 +76,12 @@ class SyncSession:
         skip_reason: SkipReason,
         hooks: Hooks,
         suspect_since: float | None = None,
+        second_look_after: float = SECOND_LOOK_AFTER,
     ) -> None:
-        """``suspect_since``: what landed after it may have been torn by a power failure and is verified first."""
+        """``suspect_since``: what landed after it may have been torn by a power failure and is verified first.
+
+        With ``delete``, ``second_look_after`` seconds pass between the two looks that must miss a file.
+        """
         self.spec = spec
         self._suspect_since = suspect_since
         self._remote = remote
@@ -91,11 +99,11 @@ class SyncSession:
             journal=self._journal,
             revisits=self._revisits,
         )
+        self._removal = Removal(self._copy, self._journal, self._backlog, tree, after=second_look_after)
         self._clock = RemoteClock()
         self._meter = Meter()
         self._doing = SessionState.STARTING
         self._last_error: str | None = None
-        self._halt: str | None = None
         self._started_at = time.time()
         self._last_sync_at: float | None = None
         self._sync_noted_at = 0.0
@@ -129,8 +137,12 @@ class SyncSession:
             started_at=self._started_at,
             last_sync_at=self._last_sync_at,
             next_sync_at=(self._last_sync_at or 0) + self.spec.interval if is_automatic else None,
-            last_error=self._last_error,
+            last_error=self._last_error or self._halt,
         )
+
+    @property
+    def _halt(self) -> str | None:
+        return self._removal.halt if self.spec.delete else None
 
     @property
     def listing(self) -> Mapping[str, Entry]:
@@ -175,7 +187,7 @@ class SyncSession:
             self._show(SessionState.FAILED)
             raise error
         is_link = isinstance(error, (ConnectionFailed, ConnectTimeout))
-        self._show(SessionState.RECONNECTING if is_link else SessionState.HALTED)
+        self._show(SessionState.RECONNECTING if is_link else SessionState.FAILED)
         pause = 0.1 if isinstance(error, ConnectionLost) else 1.0 if is_link else RETRY_AFTER
         await asyncio.sleep(pause)
 
@@ -187,7 +199,10 @@ class SyncSession:
         await self._journal.load()
         found = await in_thread(self._tree.list_files)
         for record in await in_thread(self._damaged, found):
-            self._journal.put(record)
+            if record.held is None and record.gone_at is not None:
+                self._journal.forget(record.entry.path)
+            else:
+                self._journal.put(record)
         if self._suspect_since is None:
             self._copy.unrecorded = {path: found[path] for path in found if self._copy.held(path) is None}
         partials = await in_thread(self._state.partials)
@@ -279,7 +294,7 @@ class SyncSession:
             self._scans += 1
             self._has_listing = True
             self._last_error = None
-            await self._check_root(change)
+            await self._judge(change)
         self._show(SessionState.FETCHING)
         await self._backlog.announce()
         await self._check_settled()
@@ -299,17 +314,17 @@ class SyncSession:
             if path not in failed:
                 self._copy.settle_directory(path)
 
-    async def _check_root(self, change: Change) -> None:
+    async def _judge(self, change: Change) -> None:
+        """Compare a whole look with the root as it was, and remove what may go."""
         known = await in_thread(self._state.root)
-        is_same = known is None or known == change.root
-        if not is_same and self.spec.delete and self._copy.missing_since:
-            self._halt = judge_deletions(
-                self._copy.missing_since, Look(True, False, len(change.upserts)), held=0, now=time.time()
-            ).halt
-        elif known != change.root:
+        if self.spec.delete:
+            present = sum(entry.kind is Kind.FILE for entry in change.upserts)
+            is_same_root = known is None or known == change.root or NO_IDENTITY in (known, change.root)
+            await self._removal.judge(Look(self._copy.is_wholly_read, is_same_root, present))
+        if known is None or (change.root not in (known, NO_IDENTITY) and self._halt is None):
             await in_thread(self._state.set_root, change.root)
 
-    async def _rescan(self) -> Snapshot:
+    async def _rescan(self) -> None:
         """Look at the whole root once more; what was reported as changed meanwhile is newer than the look."""
         asked = self._asked
         self._touched = set()
@@ -337,7 +352,6 @@ class SyncSession:
         )
         self._answering = asked
         await self._absorb(change)
-        return snapshot
 
     # Fetching
 
@@ -398,13 +412,10 @@ class SyncSession:
         """Confirm the copy at the promised interval; returns when a full look was last taken (monotonic)."""
         is_asked = self._scan_wanted.is_set()
         every = self.spec.interval if self.spec.mode is Mode.SMART else max(self.spec.interval, MIRROR_RESCAN)
-        oldest = min(self._copy.missing_since.values(), default=float("inf")) if self.spec.delete else float("inf")
-        must_judge = time.time() - oldest >= SECOND_LOOK_AFTER and time.monotonic() - looked_at >= SECOND_LOOK_AFTER
-        if is_asked or must_judge or time.monotonic() - looked_at >= every:
+        since_last = time.monotonic() - looked_at
+        if is_asked or since_last >= every or (self.spec.delete and self._removal.needs_look(since_last)):
             self._scan_wanted.clear()
-            snapshot = await self._rescan()
-            if self.spec.delete:
-                await self._remove(snapshot)
+            await self._rescan()
             return time.monotonic()
         confirmed_every = (
             self.spec.interval if self.spec.mode is Mode.SMART else max(self.spec.interval, CONFIRM_MIRROR)
@@ -415,22 +426,6 @@ class SyncSession:
             await self._check_settled(is_confirmed=True)
         return looked_at
 
-    async def _remove(self, snapshot: Snapshot) -> None:
-        known = await in_thread(self._state.root)
-        files = sum(entry.kind == "file" for entry in snapshot.entries.values())
-        look = Look(
-            is_error_free=not self._copy.has_trouble,  # the snapshot was absorbed just now
-            is_same_root=known is None or known == snapshot.root,
-            present=files,
-        )
-        held = sum(record.held is not None for record in self._journal.records.values())
-        verdict = judge_deletions(self._copy.missing_since, look, held=held, now=time.time())
-        self._halt = verdict.halt
-        for path in verdict.removable:
-            await in_thread(self._tree.discard, path)
-            self._journal.forget(path)
-            del self._copy.missing_since[path]
-
     def _is_settled(self) -> bool:
         return (
             self._has_listing and self._backlog.is_empty and self._journal.is_clean and not self._revisits.has_awaited
@@ -440,6 +435,7 @@ class SyncSession:
         if not self._is_settled():
             return
         calm = SessionState.WATCHING if self.spec.is_automatic else SessionState.IDLE
+        calm = calm if self._halt is None else SessionState.HALTED
         if self._doing is calm and not is_confirmed and self._answered >= self._answering:
             return
         self._last_sync_at = time.time()

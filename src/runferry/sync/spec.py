@@ -43,8 +43,8 @@ class SessionState(StrEnum):
     WATCHING = "watching"  # in step with the server, following changes
     IDLE = "idle"  # not automatic: waits for sync_now
     RECONNECTING = "reconnecting"
-    HALTED = "halted"  # a safety rule stopped deletions; everything else goes on
-    FAILED = "failed"
+    HALTED = "halted"  # in step, but a safety rule stopped deletions; everything else goes on
+    FAILED = "failed"  # tried again by itself, unless a person must connect first
     STOPPED = "stopped"
 
 

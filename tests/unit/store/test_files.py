@@ -116,3 +116,42 @@ def test_a_hard_links_twin_shares_its_bytes_and_a_copy_does_not(tree: LocalTree)
     assert (tree.root / "a").stat().st_ino == (tree.root / "twin").stat().st_ino
     assert (tree.root / "a").stat().st_ino != (tree.root / "copy").stat().st_ino
     assert (tree.root / "copy").read_bytes() == b"12"
+
+
+def trash_of(tree: LocalTree) -> dict[str, bytes]:
+    """Return the files in the trash by their path below the day."""
+    trash = tree.staging / "trash"
+    found = (path for path in trash.rglob("*") if path.is_file())
+    return {"/".join(path.relative_to(trash).parts[1:]): path.read_bytes() for path in found}
+
+
+def test_the_trash_keeps_the_path_and_everything_that_ever_had_it(tree: LocalTree) -> None:
+    for data in (b"first", b"second", b"third"):
+        tree.land_many([Landing("a/b.txt", data, 0)])
+        assert tree.discard_many(["a/b.txt", "not/there"]) == []
+        assert tree.find_absent(["a/b.txt", "a"]) == ["a/b.txt"]
+    tree.land_many([Landing("a", b"in the way", 0)])  # the empty directory gives way, to the trash
+    assert tree.discard_many(["a"]) == []
+    kept = [path.read_bytes() for path in (tree.staging / "trash").rglob("*") if path.is_file()]
+    assert sorted(kept) == [b"first", b"in the way", b"second", b"third"]
+    assert set(trash_of(tree)) == {"a", "a/b.txt"}
+    tree.sweep(frozenset())
+    assert len(trash_of(tree)) == 2, "tidying up leaves it alone"
+
+
+def test_what_cannot_be_moved_to_the_trash_is_a_problem_of_its_own(tree: LocalTree) -> None:
+    tree.land_many([Landing("a.txt", b"a", 0)])
+    (tree.staging / "trash").write_bytes(b"a file where the trash should be")
+    (problem,) = tree.discard_many(["a.txt"])
+    assert (problem.path, "cannot be moved to the trash" in problem.message) == ("a.txt", True)
+    assert (tree.root / "a.txt").read_bytes() == b"a"
+
+
+def test_only_empty_directories_are_removed(tree: LocalTree) -> None:
+    tree.land_many([Landing("full/a.txt", b"a", 0)])
+    tree.make_directory("bare/inner")
+    tree.remove_empty(["bare/inner", "bare", "full", "none"])
+    assert not (tree.root / "bare").exists()
+    assert (tree.root / "full/a.txt").exists()
+    tree.land_many([Landing("bare/inner/b.txt", b"b", 0)])
+    assert (tree.root / "bare/inner/b.txt").read_bytes() == b"b"

@@ -68,3 +68,16 @@ async def test_totals_start_over_when_everything_was_done() -> None:
     assert (backlog.files_done, backlog.files_total, backlog.bytes_done, backlog.bytes_total) == (1, 1, 5, 5)
     backlog.add("b.json", Step.SMALL, 2)
     assert (backlog.files_done, backlog.files_total, backlog.bytes_done, backlog.bytes_total) == (0, 1, 0, 2)
+
+
+async def test_a_claimed_path_waits_for_its_holder_and_one_in_hand_cannot_be_claimed() -> None:
+    backlog = Backlog()
+    assert backlog.claim("a.json")
+    assert not backlog.claim("a.json")
+    assert not backlog.is_empty
+    backlog.add("a.json", Step.SMALL, 1)
+    assert backlog.finish("a.json"), "it was asked for meanwhile"
+    assert backlog.is_empty
+    backlog.add("b.json", Step.SMALL, 1)
+    await backlog.take_small(files=1, size=1)
+    assert not backlog.claim("b.json")

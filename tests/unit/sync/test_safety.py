@@ -16,9 +16,17 @@ def test_a_file_goes_only_after_a_second_look_half_a_minute_later() -> None:
     assert judge_deletions(missing, FINE, held=100, now=100 + SECOND_LOOK_AFTER).removable == ("a",)
 
 
-def test_nothing_goes_when_the_look_had_errors() -> None:
+def test_how_long_is_the_callers_choice_and_what_was_only_missed_with_errors_has_not_begun_to_wait() -> None:
+    missing = {"a": 100.0, "b": float("inf")}
+    assert judge_deletions(missing, FINE, held=100, now=101, after=2).removable == ()
+    assert judge_deletions(missing, FINE, held=100, now=102, after=2).removable == ("a",)
+
+
+def test_nothing_goes_when_the_look_had_errors_and_that_is_said() -> None:
     look = Look(is_error_free=False, is_same_root=True, present=100)
-    assert judge_deletions({"a": 0.0}, look, held=100, now=1e6).removable == ()
+    verdict = judge_deletions({"a": 0.0}, look, held=100, now=1e6)
+    assert verdict.removable == ()
+    assert "1 file is gone" in (verdict.halt or "")
 
 
 def test_another_root_or_an_empty_one_halts_and_says_so() -> None:
