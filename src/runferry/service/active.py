@@ -22,6 +22,8 @@ from runferry.service.views import SyncView
 from runferry.store.db import Database
 from runferry.store.files import LocalTree
 from runferry.store.sync_state import SyncState
+from runferry.sync.attendant import Attendant
+from runferry.sync.attention import Attentions
 from runferry.sync.session import SyncSession
 from runferry.sync.spec import Commit, Hooks, Mode, Progress, SessionState
 
@@ -49,6 +51,7 @@ class SyncPlaces:
     needs_healing: Callable[[], bool]
     durability: Durability
     landings: Landings
+    attentions: Attentions
     second_look_after: float
 
 
@@ -59,6 +62,7 @@ class ActiveSync:
         self.record = record
         self.held = held
         self._places = places
+        self.attention = places.attentions.of(record.id)
         self.local_root = places.data_dir / record.local_dir
         self._session: SyncSession | None = None
         self._failure: str | None = None
@@ -97,6 +101,11 @@ class ActiveSync:
             problem_count=len(problems),
             is_alive=self.is_alive,
         )
+
+    @property
+    def attendant(self) -> Attendant | None:
+        """Return who looks after attended files now; None while no session is at work."""
+        return self._session.attendant if self._session is not None and self.is_alive else None
 
     def sync_now(self) -> None:
         self._asked.set()
@@ -143,13 +152,15 @@ class ActiveSync:
             state=SyncState(self._places.db, spec.sync_id),
             wants=self._wants if spec.mode is Mode.SMART else want_everything,
             skip_reason=find_skip_reason,
-            hooks=Hooks(on_progress=self._publish, on_commit=self._absorb),
+            hooks=Hooks(on_progress=self._publish, on_commit=self._absorb, attention=self.attention),
             suspect_since=self._places.durability.suspect_since,
             second_look_after=self._places.second_look_after,
         )
 
     def _wants(self, path: str, size: int) -> bool:
-        return any(reader.is_metadata(path, size, self._is_run_dir) for reader in READERS)
+        return self.attention.is_wanted(path) or any(
+            reader.is_metadata(path, size, self._is_run_dir) for reader in READERS
+        )
 
     def _is_run_dir(self, path: str) -> bool:
         listing: Mapping[str, Entry] = self._session.listing if self._session else {}

@@ -19,6 +19,7 @@ from runferry.model import Kind
 from runferry.remote.base import BrowseEntry
 from runferry.service.active import SyncPlaces
 from runferry.service.connections import Connections, ConnectRequest, Held
+from runferry.service.demand import Demand
 from runferry.service.doctor import Doctor, Report
 from runferry.service.durability import Durability
 from runferry.service.events import EventBus
@@ -37,6 +38,7 @@ from runferry.ssh.target import Target
 from runferry.store.checkpoint import Checkpoints
 from runferry.store.db import Database
 from runferry.store.run_list import RunFilter
+from runferry.sync.attention import Attentions
 from runferry.sync.safety import SECOND_LOOK_AFTER
 from runferry.sync.spec import Mode
 
@@ -80,6 +82,7 @@ class Service:
         self._connections = Connections(self._pool, self._db, clock=clock, on_open=self._resume_syncs)
         self._durability = Durability(Checkpoints(self._db))
         self._landings = Landings()
+        attentions = Attentions()
         places = SyncPlaces(
             settings.data_dir,
             self._db,
@@ -89,9 +92,11 @@ class Service:
             needs_healing=lambda: self._was_unclean,
             durability=self._durability,
             landings=self._landings,
+            attentions=attentions,
             second_look_after=second_look_after,
         )
         self._syncs = Syncs(places, clock=clock)
+        self.demand = Demand(self._syncs, attentions)
         self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)
 
     @property

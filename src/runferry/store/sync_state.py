@@ -33,11 +33,15 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class FileRecord:
-    """One path: how it was last listed, what is held of it, and since when it is gone from the server."""
+    """One path: how it was last listed, what is held of it, and since when it is gone from the server.
+
+    ``generation`` is what the next bytes count as, at least, where nothing is held: those before them were let go.
+    """
 
     entry: Entry
     held: Held | None = None
     gone_at: float | None = None
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ def _record(path: str, kind: str, links: int, gone_at: float | None, *row: Any) 
     size, mtime_ns, ctime_ns, inode, device = row[:5]
     entry = Entry(path, _KINDS[kind], Version(size, mtime_ns, ctime_ns, _unsigned(inode), _unsigned(device)), links)
     if row[5] is None:
-        return FileRecord(entry, None, gone_at)
+        return FileRecord(entry, None, gone_at, row[11])
     size, mtime_ns, ctime_ns, inode, device, content_hash, generation, is_racy, landed_at = row[5:]
     version = Version(size, mtime_ns, ctime_ns, _unsigned(inode), _unsigned(device))
     held = Held(version, content_hash or b"", generation, is_racy, landed_at or 0.0)
@@ -146,7 +150,7 @@ def _row(sync_id: int, record: FileRecord) -> dict[str, object]:
         "held_inode": _signed(version.inode) if version else None,
         "held_device": _signed(version.device) if version else None,
         "content_hash": held.content_hash if held else None,
-        "generation": held.generation if held else 0,
+        "generation": held.generation if held else record.generation,
         "is_racy": held.is_racy if held else False,
         "landed_at": held.landed_at if held else None,
         "gone_at": record.gone_at,

@@ -37,20 +37,29 @@ class Backlog:
     def is_empty(self) -> bool:
         return not self._lane_of and not self._in_hand
 
+    def has(self, path: str) -> bool:
+        """Say whether something is to be done about ``path``, or is being done."""
+        return path in self._lane_of or path in self._in_hand
+
     @property
     def current(self) -> str | None:
         """Return a path some worker has in hand, a big one if there is any."""
         return max(self._in_hand, key=self._in_hand.__getitem__, default=None)
 
-    def add(self, path: str, step: Step, size: int) -> None:
-        """Ask for ``step``; it replaces one that has not begun, and waits for one that has."""
+    def add(self, path: str, step: Step, size: int, *, is_urgent: bool = False) -> None:
+        """Ask for ``step``; it replaces one that has not begun, and waits for one that has.
+
+        A small file that is urgent goes before all metadata.
+        """
         if path in self._in_hand:
             self._asked_again.add(path)
             return
         if self.is_empty:
             self.files_done = self.files_total = self.bytes_done = self.bytes_total = 0
         self.drop(path)
-        lane = priority_of(path, size) if step is Step.SMALL else step
+        lane: Step | Priority = step
+        if step is Step.SMALL:
+            lane = Priority.TAIL if is_urgent else priority_of(path, size)
         self._lanes.setdefault(lane, {})[path] = size
         self._lane_of[path] = lane
         self.files_total += 1
@@ -98,7 +107,7 @@ class Backlog:
 
     async def take_small(self, *, files: int, size: int) -> Batch:
         """Wait for small files, the most urgent first, and take up to so many of them."""
-        lanes = (Priority.METADATA, Priority.SMALL, Priority.BULK)
+        lanes = (Priority.TAIL, Priority.METADATA, Priority.SMALL, Priority.BULK)
         async with self._changed:
             await self._changed.wait_for(lambda: any(self._lanes.get(lane) for lane in lanes))
             lane = next(lane for lane in lanes if self._lanes.get(lane))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runferry.model import Change, Entry, Kind, Problem, ProblemCode, Version
 from runferry.remote.base import SMALL_FILE
@@ -67,7 +67,7 @@ class Copy:
         self.missing_since: dict[str, float] = {}  # infinity: not yet in a look without errors
         self.unrecorded: dict[str, tuple[int, int]] = {}  # local files that landed but were not committed
         self._selection = selection
-        self._backlog = backlog
+        self.backlog = backlog
         self._journal = journal
         self._revisits = revisits
         self._twins = Twins()
@@ -99,7 +99,7 @@ class Copy:
 
         What was listed when we last knew, in whichever session, is what the next listing is compared with.
         """
-        self._backlog.clear()
+        self.backlog.clear()
         self._revisits.clear()
         self._twins.start_over()
         self._troubles.clear()
@@ -141,10 +141,35 @@ class Copy:
         entries = [self.listing[path] for path in paths if path in self.listing]
         return self._consider_all(entries, {entry.path for entry in entries})
 
+    def reconsider(self, paths: Iterable[str]) -> None:
+        """Consider files that are wanted from now on."""
+        self._consider_all(self.listing[path] for path in paths if path in self.listing)
+
+    def let_go(self, paths: Iterable[str]) -> None:
+        """Drop what is pending for files that are no longer wanted; what is in hand sees it by itself."""
+        for path in paths:
+            entry = self.listing.get(path)
+            if entry is not None and self.backlog.has(path) and not self._selection.wants(entry):
+                self.backlog.drop(path)
+                for name in self._twins.release(path):
+                    self.reconsider([name])
+
+    def is_busy(self, path: str) -> bool:
+        """Say whether something is still to be done, or looked at again, about a file."""
+        return self.backlog.has(path) or self._revisits.has(path)
+
+    def is_wanted(self, path: str) -> bool:
+        return path in self.listing and self._selection.wants(self.listing[path])
+
+    def find_problem(self, path: str) -> Problem | None:
+        """Return what is in the way of a file, where something is."""
+        tables = (self._troubles, self._scan_troubles, self._skipped)
+        return next((table[path] for table in tables if path in table), None)
+
     def settle(self, outcome: Outcome) -> None:
         """Take in what became of a path a worker had in hand."""
         path = outcome.path
-        asked_again = self._backlog.finish(path)
+        asked_again = self.backlog.finish(path)
         entry = self.listing.get(path)
         if isinstance(outcome, Landed):
             self._settle_landed(outcome, entry)
@@ -172,7 +197,8 @@ class Copy:
         """The local bytes of ``path`` are not what they were: fetch it again whole."""
         record = self._journal.records.get(path)
         if record is not None:
-            self._journal.put(FileRecord(record.entry, None, record.gone_at))
+            generation = record.held.generation + 1 if record.held else record.generation
+            self._journal.put(FileRecord(record.entry, None, record.gone_at, generation))
         self.settle(Again(path, 0.05))
 
     def held(self, path: str) -> Held | None:
@@ -206,7 +232,7 @@ class Copy:
             self._list_only(entry, record)
             return Step.NOTHING
         if held is None and self._is_landed(entry):
-            adopted = Held(entry.version, b"", 0, False, time.time())
+            adopted = Held(entry.version, b"", record.generation if record else 0, False, time.time())
             self._journal.put(FileRecord(entry, adopted), is_changed=True)
             return Step.NOTHING
         doubted = is_suspect or (held is not None and held.is_racy)
@@ -220,7 +246,7 @@ class Copy:
             step = Step.LINK
         elif held is None and self._twins.must_wait(entry):
             return Step.NOTHING
-        self._backlog.add(path, step, size_of_work(step, entry, held))
+        self.backlog.add(path, step, size_of_work(step, entry, held), is_urgent=self._selection.is_urgent(path))
         return step
 
     def _is_landed(self, entry: Entry) -> bool:
@@ -247,10 +273,11 @@ class Copy:
 
     def _list_only(self, entry: Entry, record: FileRecord | None) -> None:
         if record is None or record.entry != entry or record.gone_at is not None:
-            self._journal.put(FileRecord(entry, record.held if record else None))
+            self._journal.put(replace(record, entry=entry, gone_at=None) if record else FileRecord(entry))
 
     def _settle_landed(self, landed: Landed, entry: Entry | None) -> None:
-        path, held = landed.path, landed.held
+        path = landed.path
+        held = self._number(landed)
         self._troubles.pop(path, None)
         self._tries.pop(path, None)
         self._read_at_ns[path] = landed.clock_ns
@@ -271,6 +298,13 @@ class Copy:
         else:
             self._settle_disagreement(path, entry.version, held.version)
 
+    def _number(self, landed: Landed) -> Held:
+        """Return what is held now, counted on from what was held before it was let go."""
+        before = self._journal.records.get(landed.path)
+        if before is None or before.held is not None:
+            return landed.held
+        return replace(landed.held, generation=max(landed.held.generation, before.generation))
+
     def _settle_disagreement(self, path: str, listed: Version, read: Version) -> None:
         """The read was newer than the listing, usually: the news is on its way. Look again, but not for ever."""
         if self._disagreed.get(path) != (listed, read):
@@ -289,7 +323,9 @@ class Copy:
             return
         if again.is_rewritten:
             step = Step.SMALL if entry.size <= SMALL_FILE else Step.BIG
-            self._backlog.add(again.path, step, entry.size)
+            self.backlog.add(again.path, step, entry.size)
+            return
+        if not self._selection.wants(entry):
             return
         tries = self._tries[again.path] = self._tries.get(again.path, 0) + 1
         is_hopeless = tries >= _PATIENT_TRIES and entry.size > SMALL_FILE
@@ -306,7 +342,7 @@ class Copy:
     def _lose(self, difference: Difference, *, is_doubtful: bool) -> None:
         now = time.time()
         for path in difference.removed:
-            self._backlog.drop(path)
+            self.backlog.drop(path)
             self._revisits.forget(path)
             self._unindex(path)
             for table in (self._troubles, self._skipped, self._scan_troubles):

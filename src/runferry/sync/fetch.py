@@ -20,6 +20,7 @@ from runferry.model import Chunk, Content, Entry, Problem, ProblemCode
 from runferry.remote.base import CHUNK, SMALL_FILE, Priority, Remote
 from runferry.store.files import Landing, LocalTree, StagedFile, content_hash
 from runferry.store.sync_state import Held, Partial, SyncState
+from runferry.sync.attention import Arrival, Attention
 from runferry.sync.plan import RACY_NS, is_racy, may_grow
 from runferry.sync.settle import looks_torn
 from runferry.sync.window import Window
@@ -77,6 +78,8 @@ class Fetcher:
         self._window = Window(time.monotonic)
         self._doubted: dict[str, float] = {}
         self._proven: set[str] = set()
+        self.attention = Attention()
+        self.is_wanted: Callable[[str], bool] = lambda path: True
         self.partials: dict[str, Partial] = {}
 
     # Small files
@@ -222,17 +225,21 @@ class Fetcher:
         if not growing and 0 <= age_ns < RACY_NS:
             return Again(entry.path, (RACY_NS - age_ns) / 1e9)
         staged, name = await self._open_staged(entry, growing)
+        self.attention.begin(entry.path, Arrival(name, entry.version, staged.length))
         try:
             last = await self._fill(entry, staged, growing)
             if not isinstance(last, Chunk):
                 return last
             is_grown = last.version != entry.version
             if is_grown and not await self._is_same_as_staged(entry, staged):
+                self.attention.spoil(entry.path)
                 await in_thread(staged.reset)
                 return Again(entry.path, 0.5)
             version = replace(last.version, size=entry.size)
             await in_thread(self._tree.land_staged, name, entry.path, mtime_ns=version.mtime_ns)
+            self.attention.land(entry.path)
         finally:
+            self.attention.spoil(entry.path)
             staged.close()
         await self._forget_partial(entry.path)
         generation = held.generation + 1 if held else 0
@@ -262,9 +269,10 @@ class Fetcher:
             async for chunk in chunks:
                 if isinstance(chunk, Problem):
                     return chunk
-                if not chunk.data or not _continues(chunk, entry, growing):
+                if not chunk.data or not _continues(chunk, entry, growing) or not self.is_wanted(entry.path):
                     return Again(entry.path, 0.5)
                 await in_thread(staged.add, chunk.data)
+                self.attention.grow(entry.path, staged.length)
                 self._on_bytes(len(chunk.data))
                 last = chunk
         if last is None:

@@ -44,11 +44,16 @@ class Journal:
         self._gone: set[str] = set()
         self._listed: set[str] = set()
         self.records: dict[str, FileRecord] = {}
+        self.begun = self.told = 0  # rounds of writing and telling
 
     @property
     def is_clean(self) -> bool:
         """Say whether everything is written and told on."""
         return not self._is_writing and not self._wake.is_set()
+
+    def ticket(self, path: str) -> int:
+        """Return the value of ``told`` from which on everything put of ``path`` until now is written and told on."""
+        return self.begun + (path in self._dirty)
 
     async def load(self) -> None:
         self.records = await in_thread(self._state.load)
@@ -101,6 +106,7 @@ class Journal:
         if not self._wake.is_set():
             return
         self._is_writing = True
+        self.begun += 1
         self._wake.clear()
         records, forgotten = list(self._dirty.values()), list(self._forgotten)
         commit = Commit(frozenset(self._changed), frozenset(self._gone), frozenset(self._listed), self._listing)
@@ -108,6 +114,7 @@ class Journal:
         try:
             await in_thread(self._state.commit, records, forgotten)
             await self._on_commit(commit)
+            self.told = self.begun
         except BaseException:
             self._take_back(records, forgotten, commit)
             raise

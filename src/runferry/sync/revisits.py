@@ -17,6 +17,9 @@ class Revisits:
     def has_awaited(self) -> bool:
         return bool(self._awaited)
 
+    def has(self, path: str) -> bool:
+        return path in self._due
+
     def plan(self, path: str, after: float, *, is_awaited: bool = False) -> None:
         """Look at ``path`` in ``after`` seconds; a later plan for the same path replaces an earlier one."""
         self._due[path] = self._clock() + after

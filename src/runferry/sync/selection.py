@@ -13,8 +13,16 @@ from runferry.sync.spec import SkipReason, SyncSpec, Wants
 class Selection:
     """The user's patterns and limits, what the formats know to be worthless, and what the mode wants."""
 
-    def __init__(self, spec: SyncSpec, wants: Wants, skip_reason: SkipReason) -> None:
+    def __init__(
+        self,
+        spec: SyncSpec,
+        wants: Wants,
+        skip_reason: SkipReason,
+        is_urgent: Callable[[str], bool] = lambda path: False,
+    ) -> None:
+        """``is_urgent`` says of a path whether somebody waits for it."""
         self._wants = wants
+        self.is_urgent = is_urgent
         self._skip_reason = skip_reason
         self._limit = spec.max_file_size
         self._include = GitIgnoreSpec.from_lines(spec.include) if spec.include else None

@@ -29,6 +29,7 @@ from runferry.model import Change, Entry, Kind, Problem, ProblemCode, RootIdenti
 from runferry.remote.base import Remote
 from runferry.store.files import LocalTree
 from runferry.store.sync_state import FileRecord, Held, SyncState
+from runferry.sync.attendant import Attendant
 from runferry.sync.backlog import Backlog
 from runferry.sync.copy import Copy
 from runferry.sync.diff import has_ancestor
@@ -94,12 +95,13 @@ class SyncSession:
         self._revisits = Revisits(time.monotonic)
         self._copy = Copy(
             self._listing,
-            selection=Selection(spec, wants, skip_reason),
+            selection=Selection(spec, wants, skip_reason, hooks.attention.is_wanted),
             backlog=self._backlog,
             journal=self._journal,
             revisits=self._revisits,
         )
         self._removal = Removal(self._copy, self._journal, self._backlog, tree, after=second_look_after)
+        self.attendant = Attendant(hooks.attention, remote, spec.remote_root, self._copy, self._journal)
         self._clock = RemoteClock()
         self._meter = Meter()
         self._doing = SessionState.STARTING
@@ -241,7 +243,9 @@ class SyncSession:
         self._scan_wanted.clear()
         errors = await self._work()
         await self._journal.flush()
-        return next((error for error in errors if not isinstance(error, ConnectionLost)), errors[0])
+        error = next((error for error in errors if not isinstance(error, ConnectionLost)), errors[0])
+        self._hooks.attention.fail(error)
+        return error
 
     async def _work(self) -> list[RunferryError]:
         fetcher = Fetcher(
@@ -252,6 +256,7 @@ class SyncSession:
             remote_now_ns=self._clock.now_ns,
             on_bytes=self._count,
         )
+        fetcher.attention, fetcher.is_wanted = self._hooks.attention, self._copy.is_wanted
         fetcher.partials = await in_thread(self._state.partials)
         self._show(SessionState.SCANNING)
         preparing = asyncio.create_task(self._prepare())
@@ -259,6 +264,7 @@ class SyncSession:
             self._follow(preparing) if self.spec.is_automatic else self._scan_when_asked(preparing),
             self._journal.run(lambda: not self._backlog.is_empty, self._check_settled),
             self._tick(),
+            self.attendant.run(lambda: self._has_listing, self._clock.now_ns, self._absorb),
             *(self._fetch_small(fetcher) for _ in range(SMALL_LANES)),
             *(self._fetch_one(fetcher, Step.LINK, Step.GROW) for _ in range(GROW_LANES)),
             *(self._fetch_one(fetcher, Step.VERIFY, Step.BIG) for _ in range(BIG_LANES)),
@@ -294,6 +300,7 @@ class SyncSession:
             self._scans += 1
             self._has_listing = True
             self._last_error = None
+            self._hooks.attention.poke()
             await self._judge(change)
         self._show(SessionState.FETCHING)
         await self._backlog.announce()

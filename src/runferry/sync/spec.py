@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from runferry.model import Entry
+from runferry.sync.attention import Attention
 
 
 class Mode(StrEnum):
@@ -102,3 +103,4 @@ class Hooks:
 
     on_progress: Callable[[Progress], None]
     on_commit: Callable[[Commit], Awaitable[None]]
+    attention: Attention = field(default_factory=Attention)
