@@ -18,6 +18,7 @@ from runferry.service.events import EventBus
 from runferry.service.landings import Landings
 from runferry.service.modes import make_spec
 from runferry.service.records import SyncRecord
+from runferry.service.series_feeds import SeriesFeeds
 from runferry.service.views import SyncView
 from runferry.store.db import Database
 from runferry.store.files import LocalTree
@@ -51,6 +52,7 @@ class SyncPlaces:
     needs_healing: Callable[[], bool]
     durability: Durability
     landings: Landings
+    feeds: SeriesFeeds
     attentions: Attentions
     second_look_after: float
 
@@ -206,6 +208,7 @@ class ActiveSync:
                 listing=commit.listing,
             )
         self._tell(result)
+        self._places.feeds.note(self.record.id, self.record.local_dir, commit.changed)
 
     async def _heal(self) -> None:
         """After an abrupt end the index may lack what had landed: read it all again, once the listing is whole."""
@@ -214,6 +217,8 @@ class ActiveSync:
         try:
             async with self._ingesting:
                 self._tell(await self._places.ingest.rebuild(self._source, listing))
+            if (since := self._places.durability.suspect_since) is not None:
+                await self._places.feeds.reread(self.record.id, self.record.local_dir, landed_since=since)
         except RunferryError as error:
             log.warning("the index of the sync %s could not be rebuilt: %s", self.record.id, error)
 
@@ -222,6 +227,7 @@ class ActiveSync:
             data = {"changed": list(result.changed), "removed": list(result.removed)}
             self._places.events.publish("run", data)
             self._places.on_runs_changed()
+            self._places.feeds.note(self.record.id, self.record.local_dir, (), has_new_runs=True)
 
 
 def want_everything(path: str, size: int) -> bool:

@@ -28,6 +28,8 @@ from runferry.service.lock import DataLock
 from runferry.service.modes import ModeRequest
 from runferry.service.records import Records
 from runferry.service.runs import Runs
+from runferry.service.series import SeriesService
+from runferry.service.series_feeds import SeriesFeeds
 from runferry.service.status import view_held, view_waiting
 from runferry.service.syncs import Syncs
 from runferry.service.views import ConnectionView, Listing, RunDetail, RunView, StatusView, SyncView
@@ -82,6 +84,7 @@ class Service:
         self._connections = Connections(self._pool, self._db, clock=clock, on_open=self._resume_syncs)
         self._durability = Durability(Checkpoints(self._db))
         self._landings = Landings()
+        self._feeds = SeriesFeeds(self._db, self.events, settings.data_dir)
         attentions = Attentions()
         places = SyncPlaces(
             settings.data_dir,
@@ -92,11 +95,13 @@ class Service:
             needs_healing=lambda: self._was_unclean,
             durability=self._durability,
             landings=self._landings,
+            feeds=self._feeds,
             attentions=attentions,
             second_look_after=second_look_after,
         )
         self._syncs = Syncs(places, clock=clock)
         self.demand = Demand(self._syncs, attentions)
+        self.series = SeriesService(self._db, self._feeds, self.demand)
         self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)
 
     @property
@@ -113,6 +118,7 @@ class Service:
             await in_thread(self._db.open)
             self._was_unclean = await in_thread(Records(self._db).mark_unclean)
             await self._durability.open()
+            await self._catch_up_series()
             self._opened_at = time.monotonic()
             self._is_open = True
             self._pool.subscribe(self._tell_connection)
@@ -130,6 +136,7 @@ class Service:
             await self._runs.close()
             await self._connections.stop_resuming()
             await self._syncs.close()
+            await self._feeds.close()
             await self._durability.close()
             await self._connections.close()
             await self._pool.close()
@@ -262,6 +269,11 @@ class Service:
         syncs = tuple(sync.view for sync in self._syncs.list_of(held.id))
         counts = await self._runs.count(held.server.id)
         return view_held(held, syncs, counts, now=self._clock())
+
+    async def _catch_up_series(self) -> None:
+        """Have read what landed before the last end and was not read yet, of every sync there ever was."""
+        for record in await in_thread(Records(self._db).list_syncs):
+            self._feeds.catch_up(record.id, record.local_dir)
 
     # Telling
 

@@ -104,8 +104,8 @@ def thin(x: Floats, wanted: Range) -> NDArray[np.intp]:
     if len(x) <= wanted.width:
         return np.arange(chosen.start, chosen.stop)
     starts = find_starts(x, wanted)
-    ends: NDArray[np.intp] = np.append(starts[1:], len(x)) - 1
-    return ends + chosen.start
+    shown: NDArray[np.intp] = np.append(starts[1:], len(x)) - 1 + chosen.start
+    return shown
 
 
 def _reduce(function: np.ufunc, values: Floats, starts: NDArray[np.intp]) -> Floats:

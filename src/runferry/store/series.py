@@ -99,10 +99,14 @@ class SeriesStore:
                 found.update((path, row_id) for path, row_id in connection.execute(query))
         return found
 
-    def find_key(self, row_id: int) -> str | None:
-        """Return the key of a run by its row id."""
+    def find_keys(self, row_ids: Iterable[int]) -> dict[int, str]:
+        """Return the keys of runs by their row ids."""
+        found: dict[int, str] = {}
         with self._db.reading() as connection:
-            return connection.execute(select(runs.c.key).where(runs.c.id == row_id)).scalar()
+            for part in split(row_ids):
+                for row_id, key in connection.execute(select(runs.c.id, runs.c.key).where(runs.c.id.in_(part))):
+                    found[row_id] = key
+        return found
 
     def list_files(self, sync_id: int, patterns: Collection[str], *, below: str | None = None) -> list[HeldFile]:
         """Return a sync's files whose names match one of the patterns, of one directory and all below, or of all."""

@@ -86,20 +86,25 @@ class SeriesWriter:
         self._kept_bytes = kept_bytes
         self._ends: OrderedDict[int, _Ends] = OrderedDict()  # only touched by whoever is the writer
 
-    def advance(self, step: Advance) -> bool:
-        """Write a step; False, and nothing written, where the source is no longer as it was before."""
+    def advance(self, steps: Sequence[Advance]) -> list[bool]:
+        """Write steps of different sources; say of each whether it was: not where its source is as before no longer."""
+        if not steps:
+            return []
         with self._db.writing() as connection:
-            row = find_source(connection, step.sync_id, step.path)
-            if step.before is not None and not _is_same(row, step.before):
-                return False
-            source_id, reading = self._write_source(connection, step, row)
-            ends = self._ends.pop(source_id, None)
-            if ends is None or (ends.reading, ends.position) != (reading, _position_before(step)):
-                ends = _load_ends(connection, source_id, reading, step)
-            _write_columns(connection, step, source_id, ends.series)
-            _write_media(connection, step, source_id)
-            ends.position = step.position  # should the commit fail, it is not where the source is, and is not used
-            self._keep(source_id, ends)
+            return [self._advance(connection, step) for step in steps]
+
+    def _advance(self, connection: Connection, step: Advance) -> bool:
+        row = find_source(connection, step.sync_id, step.path)
+        if step.before is not None and not _is_same(row, step.before):
+            return False
+        source_id, reading = self._write_source(connection, step, row)
+        ends = self._ends.pop(source_id, None)
+        if ends is None or (ends.reading, ends.position) != (reading, _position_before(step)):
+            ends = _load_ends(connection, source_id, reading, step)
+        _write_columns(connection, step, source_id, ends.series)
+        _write_media(connection, step, source_id)
+        ends.position = step.position  # should the commit fail, it is not where the source is, and is not used
+        self._keep(source_id, ends)
         return True
 
     def _write_source(self, connection: Connection, step: Advance, row: SourceRow | None) -> tuple[int, int]:

@@ -1,0 +1,215 @@
+"""Keeps series in step with what syncs commit: one worker per sync reads on in the files that grew, and tells.
+
+It never makes a sync wait: what a commit has changed is noted, and read when there is time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from runferry.blocking import in_thread
+from runferry.errors import RunferryError
+from runferry.ingest.series import MOST_AT_ONCE, News, SeriesIngest
+from runferry.service.events import EventBus
+from runferry.service.tasks import Tasks
+from runferry.store.db import Database
+from runferry.store.series import SeriesStore
+
+log = logging.getLogger(__name__)
+
+TELL_EVERY = 0.25
+"""Seconds between two events about one run, at least."""
+
+REST_SECONDS = 5.0
+"""How long to wait after the index could not be written."""
+
+PAUSE = 0.05
+"""Seconds between two looks at what has come, so that a log of many lines a second does not mean as many commits."""
+
+TOLD_KEYS, TOLD_RUNS = 200, 100
+"""How many keys one event names, and of how many runs news is told at once; the others follow."""
+
+
+class SeriesFeeds:
+    """The workers of all syncs. Use it from the event loop's thread, between ``open`` of the database and ``close``."""
+
+    def __init__(self, db: Database, events: EventBus, data_dir: Path) -> None:
+        self._ingest = SeriesIngest(db)
+        self._store = SeriesStore(db)
+        self._events = events
+        self._data_dir = data_dir
+        self._feeds: dict[int, Feed] = {}
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._tasks = Tasks()
+
+    def note(self, sync_id: int, local_dir: str, paths: Iterable[str], *, has_new_runs: bool = False) -> None:
+        """Have what is new in these files read soon. ``has_new_runs``: some that waited for their run may have it."""
+        found = [path for path in paths if self._ingest.is_source(path)]
+        if found or has_new_runs:
+            self._feed(sync_id, local_dir).note(found, has_new_runs=has_new_runs)
+
+    def catch_up(self, sync_id: int, local_dir: str) -> None:
+        """Have everything read of a sync that is here and was not yet: after a start, or after ``request_reading``."""
+        self._feed(sync_id, local_dir).catch_up()
+
+    async def reread(self, sync_id: int, local_dir: str, *, landed_since: float | None = None) -> int:
+        """Have a sync's sources read anew, those that landed since then or all; return how many."""
+        count = await in_thread(self._store.request_reading, sync_id, landed_since=landed_since)
+        self.catch_up(sync_id, local_dir)
+        return count
+
+    async def caught_up(self, sync_id: int, paths: Iterable[str] | None = None) -> None:
+        """Return when what was noted so far of these files, or of all of the sync's, has been read."""
+        feed = self._feeds.get(sync_id)
+        if feed is not None:
+            await feed.caught_up(None if paths is None else frozenset(paths))
+
+    async def close(self) -> None:
+        await self._tasks.close()
+        self._feeds.clear()
+        self._running.clear()
+
+    def _feed(self, sync_id: int, local_dir: str) -> Feed:
+        feed = self._feeds.get(sync_id)
+        if feed is None:
+            feed = self._feeds[sync_id] = Feed(sync_id, self._data_dir / local_dir, self._ingest, self._tell)
+        running = self._running.get(sync_id)
+        if running is None or running.done():  # what ended it was logged
+            self._running[sync_id] = self._tasks.start(feed.run(), name=f"series of sync {sync_id}")
+        return feed
+
+    async def _tell(self, news: Mapping[int, Untold]) -> None:
+        keys = await in_thread(self._store.find_keys, list(news))
+        for run_id, key in keys.items():
+            untold = news[run_id]
+            data = {"run": key, "keys": sorted(untold.keys)[:TOLD_KEYS], "points": untold.points}
+            self._events.publish("series", data)
+
+
+@dataclass(slots=True)
+class Untold:
+    """What has come to a run and was not told yet."""
+
+    keys: set[str] = field(default_factory=set)
+    points: int = 0
+
+
+class Feed:
+    """One sync's worker: a list of files to read on in, taken in turns so that a long one keeps nobody waiting."""
+
+    def __init__(
+        self, sync_id: int, root: Path, ingest: SeriesIngest, tell: Callable[[Mapping[int, Untold]], Awaitable[None]]
+    ) -> None:
+        self._sync_id = sync_id
+        self._root = root
+        self._ingest = ingest
+        self._tell = tell
+        self._todo: dict[str, None] = {}
+        self._in_hand: frozenset[str] = frozenset()
+        self._waiting: set[str] = set()
+        self._runs_came = 0
+        self._is_behind = False
+        self._wake = asyncio.Event()
+        self._stepped = asyncio.Event()
+        self._untold: dict[int, Untold] = {}
+        self._has_untold = asyncio.Event()
+
+    def note(self, paths: Iterable[str], *, has_new_runs: bool) -> None:
+        """Read on in these files; ``has_new_runs``: look again at those that belonged to no run."""
+        self._todo.update(dict.fromkeys(paths))
+        if has_new_runs:
+            self._runs_came += 1
+            self._todo.update(dict.fromkeys(self._waiting))
+            self._waiting.clear()
+        self._wake.set()
+
+    def catch_up(self) -> None:
+        """Find out what was not read, and read it."""
+        self._is_behind = True
+        self._wake.set()
+
+    async def caught_up(self, paths: frozenset[str] | None) -> None:
+        """Return when none of these files, or none at all, is left to be read on."""
+        while self._is_behind or self._is_pending(paths):
+            await self._stepped.wait()
+
+    def _is_pending(self, paths: frozenset[str] | None) -> bool:
+        if paths is None:
+            return bool(self._todo or self._in_hand)
+        return not paths.isdisjoint(self._in_hand) or not paths.isdisjoint(self._todo)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_reading())
+            group.create_task(self._keep_telling())
+
+    async def _keep_reading(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._read_all()
+            except RunferryError as error:
+                log.warning("series of sync %s cannot be stored, trying again: %s", self._sync_id, error)
+                self._wake.set()
+                await asyncio.sleep(REST_SECONDS)
+            await asyncio.sleep(PAUSE)
+
+    async def _read_all(self) -> None:
+        if self._is_behind:
+            found = await in_thread(self._ingest.find_behind, self._sync_id)
+            self._todo.update(dict.fromkeys(found))
+            self._is_behind = False
+        while self._todo:
+            await self._step()
+        self._note_step()
+
+    async def _step(self) -> None:
+        paths = list(islice(self._todo, MOST_AT_ONCE))
+        came, self._in_hand = self._runs_came, frozenset(paths)
+        for path in paths:
+            del self._todo[path]
+        left = paths
+        try:
+            news, looked = await in_thread(self._ingest.read_on, self._sync_id, self._root, paths)
+            left = paths[looked:]
+            self._settle(news, has_new_runs=came != self._runs_came)
+        finally:
+            self._todo = dict.fromkeys(left) | self._todo
+            self._in_hand = frozenset()
+            self._note_step()
+
+    def _settle(self, news: News, *, has_new_runs: bool) -> None:
+        self._todo.update(dict.fromkeys(news.behind))
+        if has_new_runs:
+            self._todo.update(dict.fromkeys(news.waiting))
+        else:
+            self._waiting.update(news.waiting)
+        for run_id, points in news.points.items():
+            untold = self._untold.setdefault(run_id, Untold())
+            untold.keys |= news.keys[run_id]
+            untold.points += points
+            self._has_untold.set()
+
+    def _note_step(self) -> None:
+        """Wake who waits; each looks for itself whether it was for this."""
+        self._stepped.set()
+        self._stepped = asyncio.Event()
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await self._has_untold.wait()
+            told = {run_id: self._untold.pop(run_id) for run_id in list(islice(self._untold, TOLD_RUNS))}
+            if not self._untold:
+                self._has_untold.clear()
+            try:
+                await self._tell(told)
+            except RunferryError as error:
+                log.warning("news of sync %s could not be told: %s", self._sync_id, error)
+            await asyncio.sleep(TELL_EVERY)
