@@ -16,6 +16,10 @@ from tests.support.sshd import Sshd
 
 from bench.proxy import ProxyProcess
 
+_ZEROS = bytes(1 << 20)
+_SPARE = 300_000_000
+"""Bytes for what a contestant keeps in memory beside its copy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -56,6 +60,18 @@ class Lab:
         folder = self._folder / f"round-{next(self._numbers)}"
         folder.mkdir()
         return folder
+
+    def warm_memory(self, size: int) -> None:
+        """Touch as much memory as a copy of ``size`` bytes takes, and give it back.
+
+        A virtual machine gets its memory from the host page by page, slowly, and gives free pages back after a
+        while. Without this whoever writes first would pay for all who follow.
+        """
+        path = self._folder / "warmth"
+        with path.open("wb", buffering=0) as file:
+            for _ in range((2 * size + _SPARE) // len(_ZEROS)):
+                file.write(_ZEROS)
+        path.unlink()
 
     def drop(self, folder: Path) -> None:
         shutil.rmtree(folder)

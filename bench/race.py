@@ -24,13 +24,14 @@ class Contestant:
     is_extra: bool = False
 
 
-async def race(lab: Lab, rtt: int, contestants: Sequence[Contestant]) -> list[Series]:
-    """Let everyone run in every round and return the seconds of each."""
+async def race(lab: Lab, rtt: int, contestants: Sequence[Contestant], *, size: int) -> list[Series]:
+    """Let everyone run in every round and return the seconds of each; ``size`` is how many bytes a copy has."""
     seconds: dict[str, list[float]] = {contestant.who: [] for contestant in contestants}
     for number in range(lab.options.rounds):
         for contestant in contestants:
             if number >= contestant.most_rounds:
                 continue
+            lab.warm_memory(size)
             folder = lab.new_folder()
             seconds[contestant.who].append(await contestant.run(folder))
             lab.drop(folder)

@@ -23,7 +23,7 @@ async def run(lab: Lab) -> Result:
     write_random_file(path, size)
     series: list[Series] = []
     for rtt in lab.options.rtts:
-        times = await race(lab, rtt, await make_contestants(lab, rtt, path))
+        times = await race(lab, rtt, await make_contestants(lab, rtt, path), size=size)
         series += [to_rate(one, size) for one in times]
     lab.drop(path.parent)
     return Result(

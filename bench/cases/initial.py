@@ -24,7 +24,7 @@ async def run(lab: Lab) -> Result:
     await warm_up(lab)
     series: list[Series] = []
     for rtt in lab.options.rtts:
-        series += await race(lab, rtt, make_contestants(lab, rtt, root))
+        series += await race(lab, rtt, make_contestants(lab, rtt, root), size=size)
     lab.drop(root)
     return Result(
         title=f"First sync of {runs * FILES_PER_RUN:,} small files, {size / 1e6:.0f} MB (seconds)",

@@ -22,7 +22,8 @@ async def run(lab: Lab) -> Result:
     series: list[Series] = []
     for rtt in lab.options.rtts:
         kept = lab.new_folder()
-        series += await race(lab, rtt, await make_contestants(lab, lab.port(rtt), root, kept))
+        contestants = await make_contestants(lab, lab.port(rtt), root, kept)
+        series += await race(lab, rtt, contestants, size=0)
         lab.drop(kept)
     lab.drop(root)
     return Result(
