@@ -16,6 +16,7 @@ EXAMPLES: dict[int, str] = {
     404: "No such directory on the server: /data/runicorn",
     408: "Connection failed: Connection timed out",
     409: "The host key of gpu1 has changed; nothing was sent.",
+    410: "events.jsonl is no longer on the server.",
     429: "Rate limit exceeded",
     500: "Connection failed: connection refused",
     507: "The disk is full.",

@@ -72,7 +72,8 @@ class ActiveSync:
         self._told_count = 0
         self._asked = asyncio.Event()
         self._source = SyncSource(record.id, record.server_id, record.remote_root, self.local_root)
-        self._ingesting = asyncio.Lock()
+        self.ingesting = asyncio.Lock()
+        self._refused: frozenset[str] = frozenset()
         self._settled = asyncio.Event()
 
     @property
@@ -199,7 +200,7 @@ class ActiveSync:
         if commit.changed:
             self._places.durability.note_landing()
         self._places.landings.note(self.record.id, commit.changed | commit.gone)
-        async with self._ingesting:
+        async with self.ingesting:
             result = await self._places.ingest.on_commit(
                 self._source,
                 changed=commit.changed,
@@ -215,7 +216,7 @@ class ActiveSync:
         await self._settled.wait()
         listing = self._session.listing if self._session else {}
         try:
-            async with self._ingesting:
+            async with self.ingesting:
                 self._tell(await self._places.ingest.rebuild(self._source, listing))
             if (since := self._places.durability.suspect_since) is not None:
                 await self._places.feeds.reread(self.record.id, self.record.local_dir, landed_since=since)

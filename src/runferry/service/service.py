@@ -28,6 +28,8 @@ from runferry.service.lock import DataLock
 from runferry.service.modes import ModeRequest
 from runferry.service.records import Records
 from runferry.service.runs import Runs
+from runferry.service.recycle import RecycleBin
+from runferry.service.reindex import Reindex
 from runferry.service.series import SeriesService
 from runferry.service.series_feeds import SeriesFeeds
 from runferry.service.status import view_held, view_waiting
@@ -87,9 +89,10 @@ class Service:
         self._feeds = SeriesFeeds(self._db, self.events, settings.data_dir)
         attentions = Attentions()
         places = SyncPlaces(
+        ingest = Ingest(self._db)
             settings.data_dir,
             self._db,
-            Ingest(self._db),
+            ingest,
             self.events,
             on_runs_changed=self._note_runs_changed,
             needs_healing=lambda: self._was_unclean,
@@ -103,6 +106,9 @@ class Service:
         self.demand = Demand(self._syncs, attentions)
         self.series = SeriesService(self._db, self._feeds, self.demand)
         self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)
+        self.reindex = Reindex(self._db, settings.data_dir, ingest, self._feeds, self._syncs.find)
+        self.logs = Logs(self._db, settings.data_dir, self.demand, self._landings, self.events, clock=clock)
+        self.recycle_bin = RecycleBin(self._db, settings.data_dir, self._syncs, self.events, clock=clock)
 
     @property
     def uptime_seconds(self) -> float:
@@ -139,6 +145,7 @@ class Service:
             await self._feeds.close()
             await self._durability.close()
             await self._connections.close()
+            await self.reindex.close()
             await self._pool.close()
             await in_thread(Records(self._db).mark_clean)
             await in_thread(self._db.close)
