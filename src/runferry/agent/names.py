@@ -5,7 +5,9 @@ import re
 MAX_BYTES = 255
 MAX_DEPTH = 64
 
-_FINE = re.compile("(?!\\.{1,2}\\Z)(?![A-Za-z]:)[^/\\\\\\x00\\ud800-\\udfff]{1,255}\\Z")
+_PART = "(?!\\.{1,2}(?:/|\\Z))(?![A-Za-z]:)[^/\\\\\\x00\\ud800-\\udfff]{1,255}"
+_FINE = re.compile(_PART + "\\Z")
+_FINE_PATH = re.compile("%s(?:/%s){0,%d}\\Z" % (_PART, _PART, MAX_DEPTH - 1))
 
 
 def decode(name: bytes) -> str:
@@ -31,8 +33,9 @@ def is_fine_path(path: str) -> bool:
     """
     if not path:
         return True
-    parts = path.split("/")
-    return len(parts) <= MAX_DEPTH and all(map(is_fine, parts))
+    if _FINE_PATH.match(path) is None:
+        return False
+    return len(path) < 64 or len(path.encode("utf-8")) == len(path) or all(map(is_fine, path.split("/")))
 
 
 def join(directory: str, name: str) -> str:

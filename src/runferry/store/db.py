@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, Insert, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -138,15 +138,35 @@ def upsert(
     if not rows:
         return
     chosen = [name for name in rows[0] if name not in keys] if columns is None else columns
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    connection.execute(_make_upsert(connection.dialect, table, keys=keys, columns=chosen), list(rows))
+
+
+def upsert_plainly(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[object, ...]],
+    *,
+    keys: Sequence[str],
+) -> None:
+    """Do as ``upsert`` does, for thousands of rows: tuples in the order of ``columns``, which is the table's own.
+
+    The driver gets them as they are, so they hold only what every driver takes (numbers, text, bytes, None).
+    """
+    chosen = [name for name in columns if name not in keys]
+    statement = _make_upsert(connection.dialect, table, keys=keys, columns=chosen)
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
+    connection.exec_driver_sql(str(compiled), list(rows))
+
+
+def _make_upsert(dialect: Dialect, table: Table, *, keys: Sequence[str], columns: Sequence[str]) -> Insert:
+    insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
     statement = insert(table)
-    if chosen:
-        statement = statement.on_conflict_do_update(
-            index_elements=list(keys), set_={name: statement.excluded[name] for name in chosen}
-        )
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=list(keys))
-    connection.execute(statement, list(rows))
+    if not columns:
+        return statement.on_conflict_do_nothing(index_elements=list(keys))
+    return statement.on_conflict_do_update(
+        index_elements=list(keys), set_={name: statement.excluded[name] for name in columns}
+    )
 
 
 def split(values: Iterable[T], size: int = 500) -> Iterator[list[T]]:

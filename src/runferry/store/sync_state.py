@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, select, update
 
 from runferry.model import Entry, Kind, RootIdentity, Version
-from runferry.store.db import Database, upsert
+from runferry.store.db import Database, upsert, upsert_plainly
 from runferry.store.tables import files, partials, syncs
 
 
@@ -75,9 +75,11 @@ class SyncState:
                     files.c.sync_id == self._sync_id, files.c.path == bindparam("forgotten")
                 )
                 connection.execute(statement, [{"forgotten": path} for path in forgotten])
-            if records:
-                rows = [_row(self._sync_id, record) for record in records]
-                upsert(connection, files, rows, keys=("sync_id", "path"))
+            rows = [_row(self._sync_id, record) for record in records]
+            if len(rows) < _MANY:
+                upsert(connection, files, [dict(zip(_COLUMNS, row, strict=True)) for row in rows], keys=_KEYS)
+            else:
+                upsert_plainly(connection, files, _COLUMNS, rows, keys=_KEYS)
 
     def partials(self) -> dict[str, Partial]:
         with self._db.reading() as connection:
@@ -114,6 +116,12 @@ class SyncState:
             connection.execute(update(syncs).where(syncs.c.id == self._sync_id).values(**values))
 
 
+_KEYS = ("sync_id", "path")
+_COLUMNS = tuple(column.name for column in files.columns)
+
+_MANY = 100
+"""Records from which on what SQLAlchemy does for each of them costs more than making a statement anew."""
+
 _LOADED = (
     *(files.c.path, files.c.kind, files.c.links, files.c.gone_at),
     *(files.c.size, files.c.mtime_ns, files.c.ctime_ns, files.c.inode, files.c.device),
@@ -135,26 +143,18 @@ def _record(path: str, kind: str, links: int, gone_at: float | None, *row: Any) 
     return FileRecord(entry, held, gone_at)
 
 
-def _row(sync_id: int, record: FileRecord) -> dict[str, object]:
+def _row(sync_id: int, record: FileRecord) -> tuple[object, ...]:
+    """Return a row in the order of ``_COLUMNS``."""
     entry, held = record.entry, record.held
-    version = held.version if held else None
-    return {
-        "sync_id": sync_id,
-        "path": entry.path,
-        "kind": entry.kind.value,
-        **_version_columns(entry.version),
-        "links": entry.links,
-        "held_size": version.size if version else None,
-        "held_mtime_ns": version.mtime_ns if version else None,
-        "held_ctime_ns": version.ctime_ns if version else None,
-        "held_inode": _signed(version.inode) if version else None,
-        "held_device": _signed(version.device) if version else None,
-        "content_hash": held.content_hash if held else None,
-        "generation": held.generation if held else record.generation,
-        "is_racy": held.is_racy if held else False,
-        "landed_at": held.landed_at if held else None,
-        "gone_at": record.gone_at,
-    }
+    listed = (sync_id, entry.path, entry.kind.value, *_numbers(entry.version), entry.links)
+    if held is None:
+        return (*listed, None, None, None, None, None, None, record.generation, False, None, record.gone_at)
+    kept = (*_numbers(held.version), held.content_hash, held.generation, held.is_racy, held.landed_at)
+    return (*listed, *kept, record.gone_at)
+
+
+def _numbers(version: Version) -> tuple[int, int, int, int, int]:
+    return version.size, version.mtime_ns, version.ctime_ns, _signed(version.inode), _signed(version.device)
 
 
 def _version(row: Row[Any]) -> Version:

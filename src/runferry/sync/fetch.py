@@ -76,6 +76,7 @@ class Fetcher:
         self._remote_now_ns = remote_now_ns
         self._on_bytes = on_bytes
         self._window = Window(time.monotonic)
+        self._landing = asyncio.Lock()  # several threads at once would only fight for the interpreter
         self._doubted: dict[str, float] = {}
         self._proven: set[str] = set()
         self.attention = Attention()
@@ -103,7 +104,9 @@ class Fetcher:
             if isinstance(outcome, Landed) and outcome.is_changed and isinstance(item, Content):
                 data = item.data[: outcome.held.version.size]
                 landings.append(Landing(item.path, data, item.version.mtime_ns))
-        failed = {problem.path: problem for problem in await in_thread(self._tree.land_many, landings)}
+        async with self._landing:
+            problems = await in_thread(self._tree.land_many, landings) if landings else []
+        failed = {problem.path: problem for problem in problems}
         return [failed.get(outcome.path, outcome) for outcome in outcomes] if failed else outcomes
 
     def _judge(self, item: Content | Problem, jobs: Mapping[str, Held | None]) -> Outcome:
