@@ -116,6 +116,7 @@ class SyncAnswer(ProgressAnswer):
     started_at: float | None = None
     last_sync_at: float | None = None
     next_sync_at: float | None = None
+    is_paused: Annotated[bool, Field(description="Rests until it is resumed.")] = False
 
 
 class ConnectionAnswer(Answer):
@@ -134,6 +135,8 @@ class ConnectionAnswer(Answer):
     host_key: str | None = None
     transport: str | None = None
     transport_reason: str | None = None
+    sent_bytes: Annotated[int, Field(description="Inside the SSH channels, before encryption.")] = 0
+    received_bytes: int = 0
     syncs: list[SyncAnswer]
 
 

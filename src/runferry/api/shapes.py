@@ -123,6 +123,7 @@ def shape_sync(sync: SyncView) -> answers.SyncAnswer:
         started_at=progress.started_at,
         last_sync_at=progress.last_sync_at,
         next_sync_at=progress.next_sync_at,
+        is_paused=sync.record.is_paused,
     )
 
 
@@ -142,6 +143,8 @@ def shape_connection(view: ConnectionView) -> answers.ConnectionAnswer:
         host_key=view.host_key,
         transport=info.transport if info else None,
         transport_reason=info.reason if info else None,
+        sent_bytes=view.sent_bytes,
+        received_bytes=view.received_bytes,
         syncs=[shape_sync(sync) for sync in view.syncs],
     )
 

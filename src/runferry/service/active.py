@@ -89,6 +89,8 @@ class ActiveSync:
             # The first round is under way: the next one is due an interval after it began.
             began = progress.started_at or self.record.created_at
             progress = replace(progress, next_sync_at=began + self.record.interval)
+        if self.record.is_paused:
+            progress = replace(progress, state=SessionState.STOPPED, next_sync_at=None)
         if self._failure is not None:
             progress = replace(progress, state=SessionState.FAILED, last_error=self._failure)
         return progress

@@ -22,6 +22,8 @@ from runferry.errors import (
 from runferry.remote.base import Remote
 from runferry.remote.open import open_remote
 from runferry.remote.retry import RetryingRemote
+from runferry.service.audit import Audit
+from runferry.service.audited import AuditedLink, AuditedRemote
 from runferry.service.records import ConnectionRecord, Records
 from runferry.service.tasks import Tasks, end
 from runferry.ssh.credentials import Credentials, Secret
@@ -59,6 +61,7 @@ class Held:
     remote: RetryingRemote
     server: ServerRow
     record: ConnectionRecord
+    audit: Audit
 
     @property
     def id(self) -> str:
@@ -89,6 +92,7 @@ class Connections:
         self._held: dict[str, Held] = {}
         self._waiting: dict[str, Waiting] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._audits: defaultdict[str, Audit] = defaultdict(lambda: Audit(clock))
         self._tasks = Tasks()
 
     @property
@@ -197,14 +201,18 @@ class Connections:
             connected_at=self._clock(),
         )
         server, record = await in_thread(self._remember, connection, record)
-        return Held(connection, remote, server, record)
+        return Held(connection, remote, server, record, self._audits[connection.id])
 
     async def _open_remote(self, connection: Connection) -> RetryingRemote:
+        audit = self._audits[connection.id]
+
         async def open_on_link() -> Remote:
             link = await connection.link()
+            audit.note("login", f"{connection.id}, host key {connection.fingerprint}")
             try:
                 async with asyncio.timeout(OPEN_TIMEOUT):
-                    return await open_remote(link)
+                    remote = await open_remote(AuditedLink(link, audit))
+                    return AuditedRemote(remote, audit, is_counting=remote.info.transport != "agent")
             except TimeoutError:
                 raise RemoteFailed(
                     f"{connection.id} let us in but answered nothing for {OPEN_TIMEOUT:.0f} s."

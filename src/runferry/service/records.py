@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -56,6 +56,10 @@ class SyncRecord:
     @property
     def is_automatic(self) -> bool:
         return bool(self.options["is_automatic"])
+
+    @property
+    def is_paused(self) -> bool:
+        return bool(self.options.get("is_paused"))
 
 
 class Records:
@@ -117,6 +121,15 @@ class Records:
                     insert(syncs).values(row | {"local_dir": record.local_dir, "created_at": record.created_at})
                 )
             return make_sync_record(conn.execute(select(syncs).where(key)).one())
+
+    def set_paused(self, record: SyncRecord, is_paused: bool) -> SyncRecord:
+        """Remember that a sync rests until it is resumed, or that it does not; return its record as it is then."""
+        options = {key: value for key, value in record.options.items() if key != "is_paused"}
+        options |= {"is_paused": True} if is_paused else {}
+        with self._db.writing() as conn:
+            changed = update(syncs).where(syncs.c.id == record.id)
+            conn.execute(changed.values(options=orjson.dumps(options).decode()))
+        return replace(record, options=options)
 
     def deactivate_sync(self, sync_id: int) -> None:
         with self._db.writing() as conn:

@@ -26,6 +26,7 @@ from runferry.service.events import EventBus
 from runferry.service.landings import Landings
 from runferry.service.lock import DataLock
 from runferry.service.modes import ModeRequest
+from runferry.service.overview import Overview
 from runferry.service.records import Records
 from runferry.service.runs import Runs
 from runferry.service.recycle import RecycleBin
@@ -34,6 +35,7 @@ from runferry.service.series import SeriesService
 from runferry.service.series_feeds import SeriesFeeds
 from runferry.service.status import view_held, view_waiting
 from runferry.service.syncs import Syncs
+from runferry.service.table import Table
 from runferry.service.views import ConnectionView, Listing, RunDetail, RunView, StatusView, SyncView
 from runferry.ssh.hostkeys import HostKeys
 from runferry.ssh.pool import Connection, Pool
@@ -105,6 +107,8 @@ class Service:
         self._syncs = Syncs(places, clock=clock)
         self.demand = Demand(self._syncs, attentions)
         self.series = SeriesService(self._db, self._feeds, self.demand)
+        self.table = Table(self._db)
+        self.overview = Overview(self._connections, settings.ssh_config)
         self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)
         self.reindex = Reindex(self._db, settings.data_dir, ingest, self._feeds, self._syncs.find)
         self.logs = Logs(self._db, settings.data_dir, self.demand, self._landings, self.events, clock=clock)
@@ -225,6 +229,14 @@ class Service:
         for sync in found:
             await self._syncs.deactivate(sync.record.id)
         return bool(found)
+
+    async def pause_sync(self, sync_id: int) -> SyncView:
+        """Stop a sync's work until it is resumed, also over a restart. Raises NotFound."""
+        return (await self._syncs.pause(sync_id)).view
+
+    async def resume_sync(self, sync_id: int) -> SyncView:
+        """Let a paused sync go on where it stopped. Raises NotFound."""
+        return (await self._syncs.unpause(sync_id)).view
 
     async def stop_sync(self, sync_id: str) -> bool:
         """Stop one sync for good; say whether it was active."""

@@ -31,6 +31,8 @@ def view_held(held: Held, syncs: tuple[SyncView, ...], counts: tuple[int, int], 
         syncs=syncs,
         cached_experiments=counts[0],
         cached_artifacts=counts[1],
+        sent_bytes=held.audit.traffic.sent,
+        received_bytes=held.audit.traffic.received,
     )
 
 

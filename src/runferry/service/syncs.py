@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from runferry.blocking import in_thread
+from runferry.errors import NotFound
 from runferry.service.active import ActiveSync, SyncPlaces
 from runferry.service.connections import Held
 from runferry.service.modes import ModeRequest, name_local_dir
@@ -90,6 +91,25 @@ class Syncs:
                 elif running is not None and not running.is_alive:
                     running.sync_now()
 
+    async def pause(self, sync_id: int) -> ActiveSync:
+        """Stop a sync's work until ``unpause``; it stays listed. Raises NotFound."""
+        return await self._set_paused(sync_id, True)
+
+    async def unpause(self, sync_id: int) -> ActiveSync:
+        """Let a paused sync go on. Raises NotFound."""
+        return await self._set_paused(sync_id, False)
+
+    async def _set_paused(self, sync_id: int, is_paused: bool) -> ActiveSync:
+        async with self._lock:
+            sync = self._active.get(sync_id)
+            if sync is None:
+                raise NotFound(f"No sync {sync_id} is active; see GET /api/unified/status.")
+            if sync.record.is_paused != is_paused:
+                record = await in_thread(self._records.set_paused, sync.record, is_paused)
+                await self._stop(sync_id)
+                sync = self._start(record, sync.held)
+            return sync
+
     async def stop_of(self, connection_id: str) -> None:
         """Stop a connection's syncs without forgetting them."""
         async with self._lock:
@@ -104,7 +124,8 @@ class Syncs:
     def _start(self, record: SyncRecord, held: Held) -> ActiveSync:
         sync = ActiveSync(record, held, self._places)
         self._active[record.id] = sync
-        self._running[record.id] = self._tasks.start(sync.run(), name=f"sync {record.id}")
+        if not record.is_paused:
+            self._running[record.id] = self._tasks.start(sync.run(), name=f"sync {record.id}")
         return sync
 
     async def _stop(self, sync_id: int) -> None:

@@ -57,6 +57,8 @@ class ConnectionView:
     syncs: tuple[SyncView, ...] = ()
     cached_experiments: int = 0
     cached_artifacts: int = 0
+    sent_bytes: int = 0
+    received_bytes: int = 0
 
     @property
     def is_connected(self) -> bool:

@@ -1,0 +1,35 @@
+"""What people look at around their servers: where one could connect, what a folder holds, what was exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from runferry.blocking import in_thread
+from runferry.service.audit import Audit
+from runferry.service.connections import Connections
+from runferry.service.preview import Preview, look_through
+from runferry.ssh.hostlist import Suggestion, list_suggestions
+
+
+class Overview:
+    """Reads; it changes nothing, here or there."""
+
+    def __init__(self, connections: Connections, ssh_config: Path | None) -> None:
+        self._connections = connections
+        self._ssh_config = ssh_config
+
+    async def hosts(self) -> Sequence[Suggestion]:
+        """Return the hosts that ``~/.ssh/config`` names."""
+        return await in_thread(list_suggestions, self._ssh_config)
+
+    async def preview(self, path: str, connection_id: str | None, *, seconds: float) -> Preview:
+        """Look through a folder for at most so long. Raises NotConnected, NotFound, AccessDenied, NotADirectory."""
+        held = self._connections.find(connection_id)
+        root = await held.remote.resolve(path)
+        return await look_through(held.remote, root, seconds=seconds)
+
+    def audit(self, connection_id: str | None) -> tuple[str, Audit]:
+        """Return a connection's id and its log. Raises NotConnected, NotFound."""
+        held = self._connections.find(connection_id)
+        return held.id, held.audit

@@ -1,0 +1,74 @@
+"""What a folder of a server holds, before anybody decides to sync it: how many runs, and what each mode would copy.
+
+It looks once, for a limited time, and keeps nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from runferry.blocking import in_thread
+from runferry.formats import READERS, skip_reason
+from runferry.model import Kind, Snapshot
+from runferry.remote.base import Remote
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    files: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """``mirror`` and ``smart`` are what these modes would copy first; ``runs_in`` counts runs by folder in ``path``.
+
+    Not ``is_complete``: the folder is too large to be looked through in the time given; then nothing else is known.
+    """
+
+    path: str
+    is_complete: bool
+    mirror: Amount = Amount()
+    smart: Amount = Amount()
+    runs: int = 0
+    runs_in: Mapping[str, int] = field(default_factory=dict)
+
+
+async def look_through(remote: Remote, path: str, *, seconds: float) -> Preview:
+    """Look through a folder (absolute, as ``resolve`` gave it). Raises NotFound, AccessDenied, NotADirectory."""
+    try:
+        async with asyncio.timeout(seconds):
+            snapshot = await remote.scan(path)
+    except TimeoutError:
+        return Preview(path, is_complete=False)
+    return await in_thread(measure, path, snapshot)
+
+
+def measure(path: str, snapshot: Snapshot) -> Preview:
+    entries = snapshot.entries
+    has = entries.__contains__
+
+    def is_run_dir(directory: str) -> bool:
+        return any(reader.is_run_dir(directory, has) for reader in READERS)
+
+    mirror: list[int] = []
+    smart: list[int] = []
+    for name, entry in entries.items():
+        parent = name[: name.rfind("/") + 1]
+        if entry.kind is not Kind.FILE or skip_reason(name, lambda other, parent=parent: has(parent + other)):  # type: ignore[misc]
+            continue
+        mirror.append(entry.size)
+        if any(reader.is_metadata(name, entry.size, is_run_dir) for reader in READERS):
+            smart.append(entry.size)
+    found = set().union(*(reader.find_runs(entries) for reader in READERS))
+    return Preview(
+        path,
+        is_complete=True,
+        mirror=Amount(len(mirror), sum(mirror)),
+        smart=Amount(len(smart), sum(smart)),
+        runs=len(found),
+        runs_in=Counter(run.partition("/")[0] for run in found if run),
+    )
