@@ -27,6 +27,8 @@ from runferry.web import install_pages
 
 SERVER_FILE = "server.json"
 SHUTDOWN_SECONDS = 5
+MOST_HEARD = 4096
+"""Bytes of a WebSocket message from a client: none has a meaning."""
 
 OnReady = Callable[[str], None]
 
@@ -95,7 +97,9 @@ def make_server(
         proxy_headers=False,  # limits and guard believe the socket, never X-Forwarded-For
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=MOST_HEARD,
+        ws_per_message_deflate=False,  # what it would save is of no use on one machine
     )
     url = make_url(settings.host, listener.getsockname()[1])
     return Server(config, service=service, url=url, on_ready=on_ready)

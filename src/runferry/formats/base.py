@@ -90,6 +90,14 @@ class Reader(Protocol):
         """Read the artifacts that the run in ``path`` lists itself and has archived below the same root."""
         ...
 
+    def log_files(self, path: str, has: Has) -> list[str]:
+        """Return the logs of the run in ``path``, the main one first; never empty: it may be yet to come."""
+        ...
+
+    def find_log_run(self, path: str) -> str | None:
+        """Return the directory whose log a file is, should that be a run; None for any other file."""
+        ...
+
     def is_metadata(self, path: str, size: int, is_run_dir: Callable[[str], bool] | None = None) -> bool:
         """Say whether smart mode copies this file without being asked."""
         ...

@@ -38,11 +38,13 @@ __all__ = [
     "VERSION_DOCUMENT",
     "VERSION_LIST",
     "artifacts_touched",
+    "find_log_run",
     "find_runs",
     "find_unreadable",
     "is_metadata",
     "is_run_dir",
     "keep_known",
+    "log_files",
     "read_archived",
     "read_run",
     "read_version_metadata",
@@ -56,7 +58,7 @@ FORMAT = "runicorn"
 META, STATUS, SUMMARY = "meta.json", "status.json", "summary.json"
 ENVIRONMENT, ASSETS, DELETED = "environment.json", "assets.json", ".deleted"
 CREATED, USED = "artifacts_created.json", "artifacts_used.json"
-EVENTS = "events.jsonl"
+EVENTS, LOGS = "events.jsonl", "logs.txt"
 DOCUMENTS = frozenset({META, STATUS, SUMMARY, ENVIRONMENT, ASSETS, DELETED, CREATED, USED})
 REQUIRED = META
 VERSION_LIST, VERSION_DOCUMENT = "versions.json", "metadata.json"
@@ -116,6 +118,17 @@ def runs_begun(changed: Iterable[str], is_run_dir: Callable[[str], bool]) -> set
 def _directories_of(changed: Iterable[str], names: frozenset[str], is_run_dir: Callable[[str], bool]) -> set[str]:
     found = (path.rpartition("/") for path in changed)
     return {path for path in {path for path, _, name in found if name in names} if is_run_dir(path)}
+
+
+def log_files(path: str, has: Has) -> list[str]:
+    """Return the one log a run has."""
+    return [f"{path}/{LOGS}" if path else LOGS]
+
+
+def find_log_run(path: str) -> str | None:
+    """Return the directory of a logs.txt."""
+    directory, _, name = path.rpartition("/")
+    return directory if name == LOGS else None
 
 
 def is_metadata(path: str, size: int, is_run_dir: Callable[[str], bool] | None = None) -> bool:

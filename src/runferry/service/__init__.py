@@ -4,11 +4,13 @@ from runferry.service.connections import ConnectRequest
 from runferry.service.curves import Axis, CurveQuery, CurveView, PointsPage, TextCurve
 from runferry.service.doctor import Report, Step
 from runferry.service.events import Event, EventBus, Subscription
+from runferry.service.log_follower import LogMessage, LogStart
+from runferry.service.logs import LogPage, LogQuery
 from runferry.service.modes import ModeRequest
-from runferry.service.service import Service
-from runferry.service.views import (
 from runferry.service.reindex import ReindexView
 from runferry.service.series import MissingRun, RunSeries
+from runferry.service.service import Service
+from runferry.service.views import (
     ConnectionView,
     Freshness,
     Listing,
@@ -19,31 +21,31 @@ from runferry.service.series import MissingRun, RunSeries
 )
 
 __all__ = [
+    "Axis",
     "ConnectRequest",
     "ConnectionView",
-    "Axis",
-    "Event",
-    "EventBus",
     "CurveQuery",
     "CurveView",
+    "Event",
+    "EventBus",
     "Freshness",
     "Listing",
-    "ModeRequest",
-    "Report",
     "LogMessage",
     "LogPage",
     "LogQuery",
     "LogStart",
     "MissingRun",
-    "RunDetail",
+    "ModeRequest",
     "PointsPage",
     "ReindexView",
+    "Report",
+    "RunDetail",
+    "RunSeries",
     "RunView",
     "Service",
-    "RunSeries",
     "StatusView",
     "Step",
     "Subscription",
     "SyncView",
-]
     "TextCurve",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 
@@ -15,8 +15,15 @@ class Landings:
 
     def __init__(self) -> None:
         self._watchers: dict[tuple[int, str], set[asyncio.Event]] = {}
+        self._listeners: list[Callable[[int, Collection[str]], None]] = []
 
-    def note(self, sync_id: int, paths: Iterable[str]) -> None:
+    def listen(self, hear: Callable[[int, Collection[str]], None]) -> None:
+        """Have ``hear`` called with the sync and the paths of every landing; it must not block."""
+        self._listeners.append(hear)
+
+    def note(self, sync_id: int, paths: Collection[str]) -> None:
+        for hear in self._listeners:
+            hear(sync_id, paths)
         if not self._watchers:
             return
         for path in paths:

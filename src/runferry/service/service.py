@@ -25,12 +25,13 @@ from runferry.service.durability import Durability
 from runferry.service.events import EventBus
 from runferry.service.landings import Landings
 from runferry.service.lock import DataLock
+from runferry.service.logs import Logs
 from runferry.service.modes import ModeRequest
 from runferry.service.overview import Overview
 from runferry.service.records import Records
-from runferry.service.runs import Runs
 from runferry.service.recycle import RecycleBin
 from runferry.service.reindex import Reindex
+from runferry.service.runs import Runs
 from runferry.service.series import SeriesService
 from runferry.service.series_feeds import SeriesFeeds
 from runferry.service.status import view_held, view_waiting
@@ -90,8 +91,8 @@ class Service:
         self._landings = Landings()
         self._feeds = SeriesFeeds(self._db, self.events, settings.data_dir)
         attentions = Attentions()
-        places = SyncPlaces(
         ingest = Ingest(self._db)
+        places = SyncPlaces(
             settings.data_dir,
             self._db,
             ingest,
@@ -107,12 +108,12 @@ class Service:
         self._syncs = Syncs(places, clock=clock)
         self.demand = Demand(self._syncs, attentions)
         self.series = SeriesService(self._db, self._feeds, self.demand)
-        self.table = Table(self._db)
-        self.overview = Overview(self._connections, settings.ssh_config)
-        self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)
         self.reindex = Reindex(self._db, settings.data_dir, ingest, self._feeds, self._syncs.find)
         self.logs = Logs(self._db, settings.data_dir, self.demand, self._landings, self.events, clock=clock)
         self.recycle_bin = RecycleBin(self._db, settings.data_dir, self._syncs, self.events, clock=clock)
+        self.table = Table(self._db)
+        self.overview = Overview(self._connections, settings.ssh_config)
+        self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)
 
     @property
     def uptime_seconds(self) -> float:
@@ -127,12 +128,14 @@ class Service:
         try:
             await in_thread(self._db.open)
             self._was_unclean = await in_thread(Records(self._db).mark_unclean)
+            await self.recycle_bin.finish()
             await self._durability.open()
             await self._catch_up_series()
             self._opened_at = time.monotonic()
             self._is_open = True
             self._pool.subscribe(self._tell_connection)
             self._runs.start(self.events)
+            self.logs.start()
             await self._connections.resume(is_trying=self._is_resuming)
         except BaseException:
             await self.close()
@@ -144,12 +147,13 @@ class Service:
         if self._is_open:
             self._is_open = False
             await self._runs.close()
+            await self.logs.close()
             await self._connections.stop_resuming()
+            await self.reindex.close()
             await self._syncs.close()
             await self._feeds.close()
             await self._durability.close()
             await self._connections.close()
-            await self.reindex.close()
             await self._pool.close()
             await in_thread(Records(self._db).mark_clean)
             await in_thread(self._db.close)

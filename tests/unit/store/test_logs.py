@@ -111,10 +111,10 @@ def test_the_tail_holds_the_last_lines_with_the_right_numbers_or_none(data: byte
     lines = [show(raw) for raw in split(data)]
     expected = lines[len(lines) - count :] if count < len(lines) else lines
     with opened(data) as log:
+        right = list(range(len(lines) - len(expected), len(lines)))
         for index in (indexed(log), LineIndex(0, log.inode)):
             found = read_tail(log, index, count)
             assert texts(found) == expected
-            right = list(range(len(lines) - len(expected), len(lines)))
             assert numbers(found) in (right, [None] * len(expected))
         assert numbers(read_tail(log, indexed(log), count)) == right
 
