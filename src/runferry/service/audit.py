@@ -13,6 +13,9 @@ from itertools import count
 MOST_ENTRIES = 2000
 LONGEST = 500
 
+LASTING = frozenset({"login", "command", "sftp"})
+"""Kept apart: many requests push older ones out, but never what was run."""
+
 
 @dataclass(slots=True)
 class AuditEntry:
@@ -42,22 +45,24 @@ class Audit:
     clock: Callable[[], float]
     traffic: Traffic = field(default_factory=Traffic)
     _entries: deque[AuditEntry] = field(default_factory=lambda: deque(maxlen=MOST_ENTRIES))
+    _lasting: deque[AuditEntry] = field(default_factory=lambda: deque(maxlen=MOST_ENTRIES))
     _numbers: count[int] = field(default_factory=lambda: count(1))
 
     @property
     def entries(self) -> Sequence[AuditEntry]:
         """Return what is kept, oldest first."""
-        return list(self._entries)
+        return sorted([*self._lasting, *self._entries], key=lambda entry: entry.number)
 
     def note(self, kind: str, text: str, *, size: int = 0) -> AuditEntry:
         """Write down a request; one that is like the one before only adds to it."""
         text, now = text[:LONGEST], self.clock()
-        last = self._entries[-1] if self._entries else None
+        kept = self._lasting if kind in LASTING else self._entries
+        last = kept[-1] if kept else None
         if last is not None and (last.kind, last.text) == (kind, text):
             last.times += 1
             last.bytes += size
             last.until = now
             return last
         entry = AuditEntry(next(self._numbers), now, kind, text, bytes=size, until=now)
-        self._entries.append(entry)
+        kept.append(entry)
         return entry

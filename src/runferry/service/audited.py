@@ -61,7 +61,7 @@ class AuditedLink:
             traffic.sent += len(data)
             write(data, datatype)
 
-        channel.write = counted  # type: ignore[method-assign,assignment]
+        channel.write = counted  # type: ignore[method-assign]
         return channel, session
 
     async def start_sftp(self) -> asyncssh.SFTPClient:

@@ -83,11 +83,12 @@ class RunTable:
                 by_id = {row.id: found.setdefault(row.key, {}) for row in rows}
                 metrics = select(series.c.run_id, series.c.key, series.c.last, series.c.last_text)
                 chosen = metrics.where(series.c.run_id.in_(by_id), series.c.key.in_(wanted))
-                for row in connection.execute(chosen):
-                    by_id[row.run_id][row.key] = row.last if row.last_text is None else row.last_text[:LONGEST_TEXT]
+                for run_id, name, last, text in connection.execute(chosen).tuples():
+                    by_id[run_id][name] = last if text is None else text[:LONGEST_TEXT]
                 for row in rows:
                     config, rest = read_values(row.summary, row.meta, row.assets)
-                    by_id[row.id].update({name: value for name, value in (rest | config).items() if name in wanted})
+                    told = {**rest, **config}
+                    by_id[row.id].update({name: value for name, value in told.items() if name in wanted})
         return found
 
     def count_groups(self, chosen: RunFilter, by: str) -> list[tuple[str, int]]:
