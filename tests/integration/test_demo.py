@@ -86,7 +86,7 @@ async def test_the_demo_mirrors_a_live_training_and_tells_the_crashed_one(tempor
         data = local.read_bytes()
         assert remote.read_bytes().startswith(data)
         crashed = await running.wait_for_run("failed", "nlp", has_end=False)
-        assert "pid" in crashed["status_evidence"]
+        assert " gone since " in crashed["status_evidence"]
         assert "export RUNFERRY_URL=" in running.output.getvalue()
     assert not list(temporary.iterdir()), "the demo removes what it made"
 

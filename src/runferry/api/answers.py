@@ -259,6 +259,7 @@ class RunDetailAnswer(RunAnswer):
     metrics_step: str | None
     summary: dict[str, Any]
     config: dict[str, Any]
+    params: Annotated[dict[str, Any], Field(description="config, with nested names joined by dots.")]
     environment: dict[str, Any]
     tags: list[str]
     meta: dict[str, Any]

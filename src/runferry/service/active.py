@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from runferry.blocking import in_thread
 from runferry.errors import RunferryError
 from runferry.formats import READERS, skip_reason
 from runferry.ingest import Ingest, IngestResult, SyncSource
@@ -22,9 +23,11 @@ from runferry.service.series_feeds import SeriesFeeds
 from runferry.service.views import SyncView
 from runferry.store.db import Database
 from runferry.store.files import LocalTree
+from runferry.store.recycle import RecycleStore, find_refused_paths
 from runferry.store.sync_state import SyncState
 from runferry.sync.attendant import Attendant
 from runferry.sync.attention import Attentions
+from runferry.sync.diff import has_ancestor
 from runferry.sync.session import SyncSession
 from runferry.sync.spec import Commit, Hooks, Mode, Progress, SessionState
 
@@ -54,6 +57,7 @@ class SyncPlaces:
     landings: Landings
     feeds: SeriesFeeds
     attentions: Attentions
+    admit: Callable[[int, Mapping[str, int]], Awaitable[Mapping[str, RunferryError]]]
     second_look_after: float
 
 
@@ -65,6 +69,7 @@ class ActiveSync:
         self.held = held
         self._places = places
         self.attention = places.attentions.of(record.id)
+        self.attention.admit = self._admit if record.mode is Mode.SMART else None
         self.local_root = places.data_dir / record.local_dir
         self._session: SyncSession | None = None
         self._failure: str | None = None
@@ -119,6 +124,8 @@ class ActiveSync:
 
     async def run(self) -> None:
         """Work until cancelled. Whatever ends a session is shown, and tried again after a rest."""
+        refused = await in_thread(RecycleStore(self._places.db).refused, self.record.server_id)
+        self._refused = find_refused_paths(refused, self.record.remote_root)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_running())
             if self._places.needs_healing():
@@ -155,7 +162,7 @@ class ActiveSync:
             remote=self.held.remote,
             tree=LocalTree(self.local_root, staging),
             state=SyncState(self._places.db, spec.sync_id),
-            wants=self._wants if spec.mode is Mode.SMART else want_everything,
+            wants=self._wants if spec.mode is Mode.SMART else self._wants_all,
             skip_reason=find_skip_reason,
             hooks=Hooks(on_progress=self._publish, on_commit=self._absorb, attention=self.attention),
             suspect_since=self._places.durability.suspect_since,
@@ -163,9 +170,23 @@ class ActiveSync:
         )
 
     def _wants(self, path: str, size: int) -> bool:
-        return self.attention.is_wanted(path) or any(
-            reader.is_metadata(path, size, self._is_run_dir) for reader in READERS
-        )
+        if not self._wants_all(path, size):
+            return False
+        return self.attention.is_wanted(path) or self._is_metadata(path, size)
+
+    def _is_metadata(self, path: str, size: int) -> bool:
+        return any(reader.is_metadata(path, size, self._is_run_dir) for reader in READERS)
+
+    async def _admit(self, needs: Mapping[str, int]) -> Mapping[str, RunferryError]:
+        """Ask the cache for room; metadata is no part of it."""
+        listing: Mapping[str, Entry] = self._session.listing if self._session else {}
+        sizes = {path: listing[path].size if path in listing else 0 for path in needs}
+        cached = {path: need for path, need in needs.items() if not self._is_metadata(path, sizes[path])}
+        return await self._places.admit(self.record.id, cached) if cached else {}
+
+    def _wants_all(self, path: str, size: int) -> bool:
+        """Say whether the user has not let go of this for good: such files are listed, and never fetched again."""
+        return not self._refused or not (path in self._refused or has_ancestor(path, self._refused))
 
     def _is_run_dir(self, path: str) -> bool:
         listing: Mapping[str, Entry] = self._session.listing if self._session else {}
@@ -231,10 +252,6 @@ class ActiveSync:
             self._places.events.publish("run", data)
             self._places.on_runs_changed()
             self._places.feeds.note(self.record.id, self.record.local_dir, (), has_new_runs=True)
-
-
-def want_everything(path: str, size: int) -> bool:
-    return True
 
 
 def find_skip_reason(path: str, has: Callable[[str], bool]) -> str | None:

@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Row, func, insert, select, update
 
 from runferry.model import Kind
-from runferry.store.db import Database, upsert
+from runferry.store.db import Database, split, upsert
 from runferry.store.tables import connections, facts, files, syncs
 from runferry.sync.spec import Mode
 
@@ -165,6 +165,21 @@ class Records:
             listed, held, size, held_size = conn.execute(totals).one()
             found = frozenset(path.removeprefix(prefix) for path in conn.execute(present).scalars())
         return {"listed": listed, "held": held, "bytes": size, "held_bytes": held_size}, found
+
+    def last_changes(self, wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], float]:
+        """Return when these files (sync and path) were last modified on their servers, as far as they are listed."""
+        paths: dict[int, list[str]] = {}
+        for sync_id, path in wanted:
+            paths.setdefault(sync_id, []).append(path)
+        found: dict[tuple[int, str], float] = {}
+        with self._db.reading() as conn:
+            for sync_id, names in paths.items():
+                for part in split(names):
+                    query = select(files.c.path, files.c.mtime_ns).where(
+                        files.c.sync_id == sync_id, files.c.path.in_(part)
+                    )
+                    found |= {(sync_id, row.path): row.mtime_ns / 1e9 for row in conn.execute(query)}
+        return found
 
     def list_active_syncs(self, connection_id: str) -> Sequence[SyncRecord]:
         query = select(syncs).where((syncs.c.connection_id == connection_id) & syncs.c.is_active)

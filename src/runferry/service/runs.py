@@ -9,11 +9,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
-from runferry.model import RunStatus
+from runferry.model import Liveness, RunStatus
 from runferry.service.active import ActiveSync
 from runferry.service.connections import Connections, Held
 from runferry.service.events import EventBus
@@ -22,9 +23,10 @@ from runferry.service.syncs import Syncs
 from runferry.service.tasks import Tasks
 from runferry.service.views import Freshness, RunDetail, RunView
 from runferry.store.db import Database
+from runferry.store.run_facts import find_config, find_tags, flatten
 from runferry.store.run_list import RunFilter
-from runferry.store.runs import RunDocuments, RunRow, RunStore
-from runferry.store.verdict import judge
+from runferry.store.runs import RunRow, RunStore
+from runferry.store.verdict import Activity, Scene, judge
 from runferry.sync.spec import SessionState
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,8 @@ ASK_TIMEOUT = 20.0
 ASKED_AT_ONCE = 500
 
 LOGS, METRICS = "logs.txt", "events.jsonl"
+ACTIVITIES = {LOGS: "log line", METRICS: "metric"}
+"""What a run writes as long as it lives: when it last did is evidence."""
 
 TROUBLED = frozenset({SessionState.STARTING, SessionState.RECONNECTING, SessionState.FAILED, SessionState.STOPPED})
 
@@ -80,14 +84,19 @@ class Runs:
 
     async def list(self, chosen: RunFilter) -> tuple[Sequence[RunView], int]:
         rows, total = await in_thread(self._store.list_runs, chosen)
-        view = self._make_viewer()
-        return await in_thread(lambda: [view(row) for row in rows]), total
+        return await self.view(rows), total
+
+    async def view(self, rows: Sequence[RunRow]) -> Sequence[RunView]:
+        """Return the rows as users see them now."""
+        see = self._make_viewer()
+        return await in_thread(self._view_all, rows, see)
 
     async def get(self, run_id: str) -> RunDetail:
         row = await in_thread(self._store.find, run_id)
         documents = await in_thread(self._store.documents, row.id)
         counts, listed = await in_thread(self._records.count_files, row.sync_id, row.path, (LOGS, METRICS))
-        run = self._make_viewer()(row)
+        run = (await self.view([row]))[0]
+        config = find_config(documents.summary, documents.meta, documents.assets)
         logs, metrics = (f"{run.run_dir}/{name}" if name in listed else None for name in (LOGS, METRICS))
         return RunDetail(
             run=run,
@@ -95,26 +104,34 @@ class Runs:
             meta=documents.meta,
             environment=documents.environment,
             assets=documents.assets,
-            config=find_config(documents),
-            tags=find_tags(documents),
+            config=config,
+            params=flatten(config),
+            tags=find_tags(documents.summary, documents.meta),
             files=counts,
             logs=logs,
             metrics=metrics,
             metrics_step=metrics,
         )
 
-    def _make_viewer(self) -> Callable[[RunRow], RunView]:
-        """Return a function that turns rows into views as of now; it may run in any thread."""
+    def _make_viewer(self) -> Viewer:
+        """Return what turns rows into views as of now; it may be used in any thread."""
         now = self._clock()
-        reachable = {held.server.id for held in self._connections.held if held.connection.is_connected}
-        active = {sync.record.id: sync for sync in self._syncs.active}
-        freshness = {key: judge_freshness(sync, None, now=now) for key, sync in active.items()}
+        held = self._connections.held
+        reachable = frozenset(one.server.id for one in held if one.connection.is_connected)
+        lost = frozenset(one.server.id for one in held) - reachable
+        freshness = {sync.record.id: judge_freshness(sync, None, now=now) for sync in self._syncs.active}
+        return Viewer(self._data_dir, now, reachable, lost, freshness)
 
-        def view(row: RunRow) -> RunView:
-            fresh = freshness.get(row.sync_id) or Freshness("offline", row.last_sync_at)
-            return view_run(row, fresh, self._data_dir, now=now, is_reachable=row.server_id in reachable)
-
-        return view
+    def _view_all(self, rows: Sequence[RunRow], viewer: Viewer) -> Sequence[RunView]:
+        """View rows, those whose process is gone with the last thing they wrote."""
+        gone = [row for row in rows if row.check is not None and row.check.liveness is Liveness.GONE]
+        names = {(row.sync_id, f"{row.path}/{name}".lstrip("/")): row.id for row in gone for name in ACTIVITIES}
+        activities: dict[int, Activity] = {}
+        for (sync_id, path), at in self._records.last_changes(names).items():
+            row_id, what = names[sync_id, path], ACTIVITIES[path.rpartition("/")[2]]
+            if row_id not in activities or activities[row_id].at < at:
+                activities[row_id] = Activity(what, at)
+        return [viewer.view(row, activities.get(row.id)) for row in rows]
 
     async def _keep_looking(self, events: EventBus) -> None:
         while True:
@@ -155,8 +172,35 @@ def judge_freshness(sync: ActiveSync, last_sync_at: float | None, *, now: float)
     return Freshness("live", now) if sync.record.is_automatic else Freshness("synced", at)
 
 
-def view_run(row: RunRow, freshness: Freshness, data_dir: Path, *, now: float, is_reachable: bool) -> RunView:
-    status, evidence = judge(row.status, row.check, now=now, connected=is_reachable, is_gone=row.gone_at is not None)
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """What is known at one moment of servers and syncs, by which rows are judged."""
+
+    data_dir: Path
+    now: float
+    reachable: frozenset[int]
+    lost: frozenset[int]
+    freshness: Mapping[int, Freshness]
+
+    def view(self, row: RunRow, activity: Activity | None = None) -> RunView:
+        freshness = self.freshness.get(row.sync_id) or Freshness("offline", row.last_sync_at)
+        scene = Scene(
+            self.now,
+            is_connected=row.server_id in self.reachable,
+            is_gone=row.gone_at is not None,
+            is_lost=row.server_id in self.lost,
+            pid=row.pid,
+            hostname=row.hostname,
+            contact_at=freshness.as_of,
+            activity=activity,
+        )
+        status, evidence = judge(row.status, row.check, scene)
+        return make_view(row, self.data_dir, status, evidence, measure_duration(row, status, now=self.now), freshness)
+
+
+def make_view(
+    row: RunRow, data_dir: Path, status: str, evidence: str, duration: float | None, freshness: Freshness
+) -> RunView:
     return RunView(
         id=row.run_id,
         key=row.key,
@@ -173,7 +217,7 @@ def view_run(row: RunRow, freshness: Freshness, data_dir: Path, *, now: float, i
         created_time=row.created_at,
         started_at=row.started_at,
         ended_at=row.ended_at,
-        duration_seconds=measure_duration(row, status, now=now),
+        duration_seconds=duration,
         exit_reason=row.exit_reason,
         pid=row.pid,
         hostname=row.hostname,
@@ -192,19 +236,3 @@ def measure_duration(row: RunRow, status: str, *, now: float) -> float | None:
     started = row.started_at if row.started_at is not None else row.created_at
     ended = now if row.ended_at is None and status == RunStatus.RUNNING else row.ended_at
     return None if started is None or ended is None else max(0.0, ended - started)
-
-
-def find_config(documents: RunDocuments) -> Mapping[str, object]:
-    """Return what the run was configured with, wherever its tool wrote that."""
-    recorded = documents.assets.get("config")
-    candidates = (
-        recorded.get("args") if isinstance(recorded, dict) else None,
-        documents.meta.get("config"),
-        documents.meta.get("params"),
-    )
-    return next((found for found in candidates if isinstance(found, dict)), {})
-
-
-def find_tags(documents: RunDocuments) -> Sequence[str]:
-    tags = documents.meta.get("tags")
-    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []

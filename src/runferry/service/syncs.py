@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 
 from runferry.blocking import in_thread
 from runferry.errors import NotFound
@@ -115,6 +116,19 @@ class Syncs:
         async with self._lock:
             for sync in self.list_of(connection_id):
                 await self._stop(sync.record.id)
+
+    @asynccontextmanager
+    async def pausing(self, sync_ids: Collection[int]) -> AsyncIterator[None]:
+        """Stop these syncs, those of them that are active, and start them again at the end: their copies lie still."""
+        async with self._lock:
+            paused = [sync for sync in self.active if sync.record.id in sync_ids]
+            for sync in paused:
+                await self._stop(sync.record.id)
+            try:
+                yield
+            finally:
+                for sync in paused:
+                    self._start(sync.record, sync.held)
 
     async def close(self) -> None:
         await self._tasks.close()

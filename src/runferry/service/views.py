@@ -129,7 +129,7 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class RunDetail:
-    """One run with the documents its tool wrote."""
+    """One run with the documents its tool wrote. ``params`` is ``config`` with nested names joined by dots."""
 
     run: RunView
     summary: Mapping[str, object] = field(default_factory=dict)
@@ -137,6 +137,7 @@ class RunDetail:
     environment: Mapping[str, object] = field(default_factory=dict)
     assets: Mapping[str, object] = field(default_factory=dict)
     config: Mapping[str, object] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict)
     tags: Sequence[str] = ()
     files: Mapping[str, int] = field(default_factory=dict)
     logs: str | None = None

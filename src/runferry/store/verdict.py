@@ -7,6 +7,7 @@ guessed here. An end that the tool wrote is never overruled.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 
 from sqlalchemy import ColumnElement, case
 
@@ -26,24 +27,59 @@ class Check:
     checked_at: float
 
 
-def judge(written: str, check: Check | None, *, now: float, connected: bool, is_gone: bool = False) -> tuple[str, str]:
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What the run wrote last, such as "log line", and when (the server's clock)."""
+
+    what: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What is known around a run at ``now``. ``is_gone``: its directory is no longer on the server.
+
+    ``contact_at`` is when its server was last heard of, ``is_lost`` that the connection broke rather than was closed.
+    Times are told in ``zone``, by default this machine's.
+    """
+
+    now: float
+    is_connected: bool
+    is_gone: bool = False
+    is_lost: bool = False
+    pid: int | None = None
+    hostname: str = ""
+    contact_at: float | None = None
+    activity: Activity | None = None
+    zone: tzinfo | None = None
+
+
+def judge(written: str, check: Check | None, scene: Scene) -> tuple[str, str]:
     """Return a run's status and the evidence for it, a phrase.
 
-    ``written`` is the status the tool wrote, ``is_gone`` that its directory is no longer on the server. A status
-    that could not be checked stays what it was and its evidence begins with "unverified".
+    ``written`` is the status the tool wrote. A status that could not be checked stays what it was and its evidence
+    begins with "unverified".
     """
+    status = effective_status_of(written, check)
     if not written:
-        return RunStatus.UNVERIFIED, "unverified: no readable status yet"
+        return status, "unverified: no readable status yet"
     if written != RunStatus.RUNNING:
-        return written, "written by the run itself"
+        return status, "written by the run itself"
     if check is not None and check.liveness is Liveness.GONE:
-        ago = describe_age(now - check.checked_at)
-        return RunStatus.FAILED, f"{check.evidence}; it never wrote an end; checked {ago} ago"
-    return RunStatus.RUNNING, _describe_running(check, now, connected, is_gone)
+        return status, _describe_gone(check, scene)
+    return status, _describe_running(check, scene)
+
+
+def effective_status_of(written: str, check: Check | None) -> str:
+    """Return the status alone."""
+    if not written:
+        return RunStatus.UNVERIFIED.value
+    is_lost = written == RunStatus.RUNNING and check is not None and check.liveness is Liveness.GONE
+    return RunStatus.FAILED.value if is_lost else written
 
 
 def effective_status() -> ColumnElement[str]:
-    """Return ``judge``'s status as an SQL expression over ``runs``, for filters and sorting."""
+    """Return the same as an SQL expression over ``runs``, for filters and sorting."""
     is_lost = (runs.c.status == RunStatus.RUNNING.value) & (runs.c.liveness == Liveness.GONE.value)
     return case(
         (runs.c.status == "", RunStatus.UNVERIFIED.value),
@@ -52,17 +88,41 @@ def effective_status() -> ColumnElement[str]:
     )
 
 
-def _describe_running(check: Check | None, now: float, connected: bool, is_gone: bool) -> str:
-    if is_gone:
+def _describe_gone(check: Check, scene: Scene) -> str:
+    """Tell since when (it was found gone then, and is asked after no more), how it is known, and the last sign of life."""
+    is_plain = check.evidence == f"pid {scene.pid} no longer exists on {scene.hostname}"
+    checked = f"checked {describe_age(scene.now - check.checked_at)} ago"
+    known = checked if is_plain else f"{check.evidence}, {checked}"
+    parts = [f"process {scene.pid} gone since {describe_time(check.checked_at, scene)} ({known})"]
+    if scene.activity is not None:
+        at = describe_time(scene.activity.at, scene, has_seconds=True)
+        parts.append(f"last {scene.activity.what} {at}")
+    return ", ".join([*parts, "exit unknown"])
+
+
+def _describe_running(check: Check | None, scene: Scene) -> str:
+    if scene.is_gone:
         return "unverified: its directory is gone from the server"
+    if not scene.is_connected:
+        return f"unverified: {_describe_silence(check, scene)}"
     if check is None:
-        return "unverified: not checked yet" if connected else "unverified: not connected to its server"
-    checked = f"{check.evidence}, checked {describe_age(now - check.checked_at)} ago"
+        return "unverified: not checked yet"
+    age = scene.now - check.checked_at
     if check.liveness is Liveness.UNKNOWN:
-        return f"unverified: {checked}"
-    if not connected:
-        return f"unverified: not connected to its server; {checked}"
-    return checked if now - check.checked_at <= FRESH_SECONDS else f"unverified: {checked}"
+        return f"unverified: {check.evidence}, checked {describe_age(age)} ago"
+    process, checked = f"process {scene.pid}", f"on {scene.hostname}, checked {describe_age(age)} ago"
+    return f"{process} alive {checked}" if age <= FRESH_SECONDS else f"unverified: {process} was alive {checked}"
+
+
+def _describe_silence(check: Check | None, scene: Scene) -> str:
+    contacts = [at for at in (scene.contact_at, check and check.checked_at) if at]
+    ago = f"{describe_age(scene.now - max(contacts))} ago" if contacts else ""
+    told = f"connection lost {ago}" if scene.is_lost else f"not connected, last heard of its server {ago}"
+    if not contacts:
+        told = "connection lost" if scene.is_lost else "not connected to its server"
+    if check is None or check.liveness is not Liveness.ALIVE:
+        return told
+    return f"{told}; process {scene.pid} was alive on {scene.hostname} then"
 
 
 def describe_age(seconds: float) -> str:
@@ -75,3 +135,10 @@ def describe_age(seconds: float) -> str:
     if whole < 2 * 86400:
         return f"{whole // 3600} h"
     return f"{whole // 86400} days"
+
+
+def describe_time(at: float, scene: Scene, *, has_seconds: bool = False) -> str:
+    """Return a time of day, with the day where it is not the day of the scene."""
+    moment, now = (datetime.fromtimestamp(seconds, scene.zone) for seconds in (at, scene.now))
+    day = "" if moment.date() == now.date() else f"{moment:%Y-%m-%d} "
+    return f"{day}{moment:%H:%M:%S}" if has_seconds else f"{day}{moment:%H:%M}"

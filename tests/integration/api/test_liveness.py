@@ -51,14 +51,15 @@ def test_a_run_whose_process_dies_says_failed_with_the_evidence(
 ) -> None:
     write_run(tmp_path / "root", "live", pid=training.pid, status="running")
     mirror(connected, tmp_path / "root")
-    alive = f"pid {training.pid} is alive"
+    alive = f"process {training.pid} alive on "
     eventually_now(lambda: alive in get_run(connected, "live")["status_evidence"], what="it is found alive")
     assert get_run(connected, "live")["status"] == "running"
     training.kill()
     training.wait()
     eventually_now(lambda: get_run(connected, "live")["status"] == "failed", within=30, every=0.2, what="it failed")
     run = get_run(connected, "live")
-    assert f"pid {training.pid} no longer exists" in run["status_evidence"]
+    assert run["status_evidence"].startswith(f"process {training.pid} gone since ")
+    assert run["status_evidence"].endswith(", exit unknown")
     assert [one["key"] for one in connected.get("/api/runs", params={"status": "failed"}).json()] == [run["key"]]
 
 
