@@ -39,6 +39,20 @@ class ValuesBody(schemas.Body):
     names: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=100)]
 
 
+class SparklinesBody(schemas.Body):
+    """Of which runs, and which metric: by default each run's best one, else a loss, else its first."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"keys": ["gpu1/20250101_120000_a1b2c3"]}})
+
+    keys: Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=200)]
+    metric: Annotated[str | None, Field(max_length=1000)] = None
+
+
+class SparklineAnswer(Answer):
+    metric: str
+    values: Annotated[list[float | None], Field(description="At most 40, evenly chosen; null where not finite.")]
+
+
 class GroupsQuery(schemas.RunsQuery):
     by: Literal["server", "project", "name", "status"]
 
@@ -68,3 +82,10 @@ async def list_groups(service: TheService, query: Annotated[GroupsQuery, Query()
         RunFilter(**{key: value for key, value in values.items() if key != "by"}), query.by
     )
     return [GroupAnswer(value=value, count=count) for value, count in found]
+
+
+@router.post("/run-sparklines", response_model=dict[str, SparklineAnswer], responses=describe_errors(400, 500))
+async def draw_sparklines(body: SparklinesBody, service: TheService) -> Response:
+    """Draw a metric of many runs as a few values each, from what is here. Fetches nothing; runs without any lack."""
+    found = await service.table.sparklines(body.keys, body.metric)
+    return await make_bulk_response(lambda: found)

@@ -8,6 +8,7 @@ from runferry.blocking import in_thread
 from runferry.store.db import Database
 from runferry.store.run_list import RunFilter
 from runferry.store.run_table import ColumnName, RunTable, Scalar
+from runferry.store.sparklines import Sparkline, Sparklines
 
 
 class Table:
@@ -15,6 +16,7 @@ class Table:
 
     def __init__(self, db: Database) -> None:
         self._store = RunTable(db)
+        self._sparklines = Sparklines(db)
 
     async def columns(self) -> Sequence[ColumnName]:
         """Return the names that the newest runs have values for."""
@@ -27,3 +29,7 @@ class Table:
     async def groups(self, chosen: RunFilter, by: str) -> Sequence[tuple[str, int]]:
         """Return how many matching runs each value of a field has. Raises InvalidRequest."""
         return await in_thread(self._store.count_groups, chosen, by)
+
+    async def sparklines(self, keys: Sequence[str], metric: str | None) -> Mapping[str, Sparkline]:
+        """Draw a metric of each run, by default its main one, from what is here; nothing is fetched."""
+        return await in_thread(self._sparklines.draw, keys, metric)
