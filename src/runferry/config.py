@@ -16,8 +16,21 @@ from platformdirs import user_data_path
 
 from runferry.errors import InvalidRequest
 
-DEFAULT_RATE_LIMITS: Mapping[str, int] = {"connect": 5, "listdir": 30, "configure_mode": 10}
+DEFAULT_RATE_LIMITS: Mapping[str, int] = {
+    "connect": 5,
+    "listdir": 30,
+    "configure_mode": 10,
+    "soft_delete": 100,
+    "restore": 20,
+    "empty": 5,
+    "config": 60,
+    "config_root": 10,
+    "config_change": 20,
+}
 """Calls per minute and client address; 0 means no limit."""
+
+DEFAULT_CACHE_LIMIT, DEFAULT_DISK_RESERVE = 10 * 1024**3, 1024**3
+"""Bytes: how large the files fetched on demand may become together, and what stays free on the disk."""
 
 
 def default_home(name: str) -> Path:
@@ -37,6 +50,8 @@ class Settings:
     rate_limits: Mapping[str, int] = field(default_factory=lambda: dict(DEFAULT_RATE_LIMITS))
     ssh_config: Path = field(default_factory=lambda: default_home("config"))
     user_known_hosts: Path = field(default_factory=lambda: default_home("known_hosts"))
+    cache_limit_bytes: int = DEFAULT_CACHE_LIMIT
+    disk_reserve_bytes: int = DEFAULT_DISK_RESERVE
 
     @property
     def known_hosts(self) -> Path:
@@ -94,6 +109,8 @@ def check_value(key: str, value: object) -> object:
             return value
         case "connect_timeout", int() | float() if not isinstance(value, bool) and 0 < value <= 600:
             return float(value)
+        case "cache_limit_bytes" | "disk_reserve_bytes", int() if not isinstance(value, bool) and value >= 0:
+            return value
         case "host", str() if value:
             return value
         case "ssh_config" | "user_known_hosts", str() | Path() if str(value):

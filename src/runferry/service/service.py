@@ -18,6 +18,7 @@ from runferry.ingest import Ingest
 from runferry.model import Kind
 from runferry.remote.base import BrowseEntry
 from runferry.service.active import SyncPlaces
+from runferry.service.cache import Cache
 from runferry.service.connections import Connections, ConnectRequest, Held
 from runferry.service.demand import Demand
 from runferry.service.doctor import Doctor, Report
@@ -91,6 +92,7 @@ class Service:
         self._landings = Landings()
         self._feeds = SeriesFeeds(self._db, self.events, settings.data_dir)
         attentions = Attentions()
+        self.cache = Cache(self._db, settings, attentions=attentions, syncs=lambda: self._syncs, clock=clock)
         ingest = Ingest(self._db)
         places = SyncPlaces(
             settings.data_dir,
@@ -103,6 +105,7 @@ class Service:
             landings=self._landings,
             feeds=self._feeds,
             attentions=attentions,
+            admit=self.cache.admit,
             second_look_after=second_look_after,
         )
         self._syncs = Syncs(places, clock=clock)
@@ -134,6 +137,7 @@ class Service:
             self._opened_at = time.monotonic()
             self._is_open = True
             self._pool.subscribe(self._tell_connection)
+            await self.cache.open(self._landings)
             self._runs.start(self.events)
             self.logs.start()
             await self._connections.resume(is_trying=self._is_resuming)
@@ -152,6 +156,7 @@ class Service:
             await self.reindex.close()
             await self._syncs.close()
             await self._feeds.close()
+            await self.cache.close()
             await self._durability.close()
             await self._connections.close()
             await self._pool.close()

@@ -183,12 +183,6 @@ class LocalTree:
                 problems.append(Problem(path, ProblemCode.LOCAL, message))
         return problems
 
-    def remove_many(self, paths: Sequence[str]) -> None:
-        """Delete files for good: those that can be fetched again."""
-        for path in paths:
-            with _translating(path), suppress(FileNotFoundError):
-                os.unlink(self.locate(path))
-
     def find_absent(self, paths: Sequence[str]) -> list[str]:
         """Return those of ``paths`` that are not on the disk."""
         return [path for path in paths if not os.path.lexists(self.locate(path))]

@@ -314,12 +314,14 @@ cached_files = Table(
     metadata,
     Column("sync_id", Integer, ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True),
     Column("path", Text, primary_key=True),
-    Column("size", BigInteger, nullable=False),
     Column("used_at", Float, nullable=False),
-    Column("is_pinned", Boolean, nullable=False),
+    Column("is_pinned", Boolean, nullable=False),  # with all that lies below, where it is a directory
     sqlite_with_rowid=False,
 )
-"""Files a smart sync holds because someone asked for them: what may be evicted, the longest unused first."""
+"""Files a smart sync holds because someone asked for them: what may be evicted, the longest unused first.
+
+A row is written before the first byte is fetched, and goes after the last is gone.
+"""
 
 downloads = Table(
     "downloads",
@@ -327,6 +329,7 @@ downloads = Table(
     Column("id", Text, primary_key=True),
     Column("request", Text, nullable=False),  # JSON: what was asked for
     Column("state", Text, nullable=False),  # queued | running | done | failed | cancelled
+    Column("summary", Text, nullable=False),  # JSON: how far it came
     Column("error", Text),
     Column("created_at", Float, nullable=False),
     Column("ended_at", Float),

@@ -13,7 +13,6 @@ from runferry.blocking import in_thread
 from runferry.errors import RunferryError
 from runferry.model import Change, Entry, Kind, Problem, ProblemCode, RootIdentity
 from runferry.remote.base import Remote
-from runferry.store.files import LocalTree
 from runferry.store.sync_state import FileRecord, Held
 from runferry.sync.attention import Attention
 from runferry.sync.copy import Copy, size_of_work
@@ -78,33 +77,40 @@ class Attendant:
     def told(self) -> int:
         return self._journal.told
 
-    async def evict(self, paths: Collection[str], tree: LocalTree) -> list[str]:
-        """Let go of the local bytes of files nobody attends to; returns those that are no longer here.
+    async def evict(
+        self, paths: Collection[str], discard: Callable[[Sequence[str]], None], *, is_forced: bool = False
+    ) -> list[str]:
+        """Let go of the local bytes of files that nobody attends to; returns those that are no longer here.
 
+        ``discard`` removes the bytes; it blocks. What is gone from the server stays: this is its
+        last copy. With ``is_forced`` nothing stays.
         The record goes first: after a crash in between a file may be left over, never a record without its file.
         """
         self._attention.block(paths)
-        claimed = [path for path in paths if not self._attention.is_attended(path) and self._backlog.claim(path)]
+        claimed = [path for path in paths if self._may_go(path, is_forced) and self._backlog.claim(path)]
         try:
             for path in claimed:
                 self._give_up(path)
             while not self._journal.is_clean:
                 await self._journal.flush()
                 await asyncio.sleep(0.01)
-            await in_thread(tree.remove_many, claimed)
+            await in_thread(discard, claimed)
         finally:
             for path in claimed:
                 self._backlog.finish(path)
             self._attention.unblock(paths)
         return claimed
 
-    def _give_up(self, path: str) -> None:
+    def _may_go(self, path: str, is_forced: bool) -> bool:
         record = self._journal.records.get(path)
-        if record is None or record.held is None:
-            return
+        is_last_copy = record is not None and record.gone_at is not None
+        return record is not None and (is_forced or not (is_last_copy or self._attention.is_attended(path)))
+
+    def _give_up(self, path: str) -> None:
+        record = self._journal.records[path]
         if record.gone_at is not None:
             self._journal.forget(path)
-        else:
+        elif record.held is not None:
             self._journal.put(FileRecord(record.entry, None, None, record.held.generation + 1))
 
     # Looking

@@ -128,6 +128,8 @@ class Attention:
         self._blocked.subtract(paths)
         for path in [path for path in paths if self._blocked[path] <= 0]:
             del self._blocked[path]
+            self._admitted.discard(path)  # who came meanwhile begins from the start
+            self.looked_at.pop(path, None)
         self._work.set()
 
     # Arriving (told by the fetcher)

@@ -222,10 +222,11 @@ class SyncSession:
             if size > expected and may_grow(path):
                 self._tree.truncate(path, expected)
             elif size != expected:
-                changed.append(FileRecord(record.entry, None, record.gone_at))
+                changed.append(FileRecord(record.entry, None, record.gone_at, record.held.generation + 1))
                 continue
             if self._suspect_since is not None and record.held.landed_at >= self._suspect_since:
-                changed.append(FileRecord(record.entry, self._verified(path, record.held), record.gone_at))
+                verified = self._verified(path, record.held)
+                changed.append(FileRecord(record.entry, verified, record.gone_at, record.held.generation + 1))
         return changed
 
     def _verified(self, path: str, held: Held) -> Held | None:

@@ -91,6 +91,7 @@ def _create_downloads() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("request", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("ended_at", sa.Float(), nullable=True),
@@ -134,7 +135,6 @@ def _create_cached_files() -> None:
         "cached_files",
         sa.Column("sync_id", sa.Integer(), nullable=False),
         sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("used_at", sa.Float(), nullable=False),
         sa.Column("is_pinned", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
