@@ -39,6 +39,16 @@ class ServedRunferry:
         await eventually(self._is_up, within=20, what="runferry serve to answer")
         return self
 
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def memory(self) -> int:
+        """Return the bytes of memory it occupies now."""
+        assert self._process is not None
+        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
     def kill(self) -> None:
         """End it as a power button would: no handler runs."""
         self._end(signal.SIGKILL)
