@@ -420,8 +420,7 @@ def test_health_answers_at_once_while_a_silent_server_is_being_connected(tmp_pat
             assert health["uptime_seconds"] >= 0
         thread.join()
     assert len(times) > 20
-    assert sorted(times)[int(len(times) * 0.95)] < 0.1, "single slow ones belong to what else this machine does"
-    assert max(times) < 1
+    assert max(times) < 0.1
 
 
 def test_doctor_reports_each_step_and_opens_nothing(server: Running, sshd: Sshd) -> None:
