@@ -10,7 +10,7 @@ import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { ApiError } from "./api/client";
 import { readStyleNonce, schemeManager } from "./theme/scheme";
-import { theme } from "./theme/theme";
+import { resolveVariables, theme } from "./theme/theme";
 
 const nonce = readStyleNonce();
 setNonce(nonce);
@@ -33,6 +33,7 @@ if (root) {
         theme={theme}
         colorSchemeManager={schemeManager}
         defaultColorScheme="auto"
+        cssVariablesResolver={resolveVariables}
         getStyleNonce={() => nonce}
       >
         <QueryClientProvider client={client}>

@@ -64,6 +64,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/hosts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Hosts
+         * @description List the hosts that `~/.ssh/config` names, in its order.
+         */
+        get: operations["list_hosts_api_hosts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/problems": {
         parameters: {
             query?: never;
@@ -78,6 +98,172 @@ export interface paths {
         get: operations["problems_api_problems_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recycle-bin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Bin
+         * @description List what was deleted: here (`origin` local, can be restored), and by its tool on a server (`origin` server).
+         */
+        get: operations["list_bin_api_recycle_bin_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recycle-bin/empty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Empty
+         * @description Remove the local bytes of what was deleted here. It is not fetched again, and the servers keep what they have.
+         */
+        post: operations["empty_api_recycle_bin_empty_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recycle-bin/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore
+         * @description Bring runs back from the recycle bin, whole as they were.
+         */
+        post: operations["restore_api_recycle_bin_restore_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reindex": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Reindex
+         * @description Tell how far rebuilding the index is.
+         */
+        get: operations["get_reindex_api_reindex_get"];
+        put?: never;
+        /**
+         * Start Reindex
+         * @description Rebuild the index of runs and all series from the local copies, in the background. Asks no server.
+         */
+        post: operations["start_reindex_api_reindex_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/run-columns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Columns
+         * @description List what a table of runs could show: parameters, summary values and metrics, the most frequent first.
+         */
+        get: operations["list_columns_api_run_columns_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/run-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Groups
+         * @description Count the matching runs by server, project, name or status.
+         */
+        get: operations["list_groups_api_run_groups_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/run-sparklines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Draw Sparklines
+         * @description Draw a metric of many runs as a few values each, from what is here. Fetches nothing; runs without any lack.
+         */
+        post: operations["draw_sparklines_api_run_sparklines_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/run-values": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * List Values
+         * @description Give the named values of runs: of the configuration, else the summary, else the metric's last one.
+         *
+         *     By run key, then by name; what a run does not have is left out.
+         */
+        post: operations["list_values_api_run_values_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -116,6 +302,171 @@ export interface paths {
          * @description Show one run. An id that several runs have is answered 409 with the `candidates`.
          */
         get: operations["get_run_api_runs__run_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Logs
+         * @description Show lines of a run's log: from `offset` on, the last ones (`tail`), or those with a text (`search`).
+         *
+         *     In smart mode this fetches the log and keeps it up to date for a minute. A page holds 8 MiB of text at most.
+         *     `WS /api/runs/{run_id}/logs/ws` sends the lines as they are written.
+         */
+        get: operations["read_logs_api_runs__run_id__logs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Media
+         * @description List the images a run has logged, in that order, with their steps and captions.
+         */
+        get: operations["list_media_api_runs__run_id__media_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Metrics
+         * @description Return all numbers as rows by `time`, in seconds since the run's first point. Missing and non-finite are null.
+         */
+        get: operations["get_metrics_api_runs__run_id__metrics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/metrics_step": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Metrics By Step
+         * @description Return all numbers as one row per `global_step`, the last write of each; `stage` is the last column.
+         */
+        get: operations["get_metrics_by_step_api_runs__run_id__metrics_step_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/points": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Points
+         * @description Return the points of a metric exactly as they were written, in that order, page by page.
+         */
+        get: operations["get_points_api_runs__run_id__points_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Series
+         * @description Draw metrics of a run at a width: the least, greatest and last value of each pixel, so that every spike shows.
+         *
+         *     `metrics` is the catalogue: of the metrics asked for, or of all where none is.
+         */
+        get: operations["get_series_api_runs__run_id__series_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/soft-delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Soft Delete
+         * @description Move runs to the recycle bin: they leave all lists, and no sync brings them back. The servers keep theirs.
+         */
+        post: operations["soft_delete_api_runs_soft_delete_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Series
+         * @description Draw metrics of many runs at a width. A run that cannot be shown is in `missing_runs`, with the reason.
+         */
+        get: operations["compare_series_api_series_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -271,6 +622,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/unified/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Audit
+         * @description Show what was run on a server and asked of it since it was connected: commands, requests, bytes.
+         */
+        get: operations["audit_api_unified_audit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/unified/configure_mode": {
         parameters: {
             query?: never;
@@ -397,6 +768,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/unified/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Stop a sync's work until it is resumed, also over a restart. What is here stays.
+         */
+        post: operations["pause_api_unified_pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/unified/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Preview
+         * @description Look through a folder of the server: how many runs it holds, and what each mode would copy of it.
+         */
+        get: operations["preview_api_unified_preview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/unified/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Let a paused sync go on where it stopped.
+         */
+        post: operations["resume_api_unified_resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/unified/status": {
         parameters: {
             query?: never;
@@ -441,6 +872,89 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AmountAnswer */
+        AmountAnswer: {
+            /** Bytes */
+            bytes: number;
+            /** Files */
+            files: number;
+        };
+        /** AuditAnswer */
+        AuditAnswer: {
+            /** Connection Id */
+            connection_id: string;
+            /**
+             * Entries
+             * @description The latest, oldest first; at most 2,000 are kept.
+             */
+            entries: components["schemas"]["AuditEntryAnswer"][];
+            /** Received Bytes */
+            received_bytes: number;
+            /**
+             * Sent Bytes
+             * @description Inside the SSH channels, before encryption.
+             */
+            sent_bytes: number;
+        };
+        /** AuditEntryAnswer */
+        AuditEntryAnswer: {
+            /** At */
+            at: number;
+            /**
+             * Bytes
+             * @description Of content that came back.
+             */
+            bytes: number;
+            /**
+             * Kind
+             * @description command, sftp, resolve, list, scan, follow, change, read, hash, look or processes
+             */
+            kind: string;
+            /** Number */
+            number: number;
+            /** Text */
+            text: string;
+            /**
+             * Times
+             * @description How many alike came one after another.
+             */
+            times: number;
+            /** Until */
+            until: number;
+        };
+        /**
+         * Axis
+         * @description What x is: the step, seconds since the run's first point, or seconds since the epoch.
+         * @enum {string}
+         */
+        Axis: "step" | "time" | "wall";
+        /** BinAnswer */
+        BinAnswer: {
+            /**
+             * Deleted Runs
+             * @description The latest first.
+             */
+            deleted_runs: components["schemas"]["DeletedRun"][];
+        };
+        /** ColumnAnswer */
+        ColumnAnswer: {
+            /**
+             * Name
+             * @description Nested names are joined by dots.
+             * @example optimizer.lr
+             */
+            name: string;
+            /**
+             * Runs
+             * @description How many of the newest 500 runs have it.
+             */
+            runs: number;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "config" | "summary" | "metric";
+        };
         /** ConfigureAnswer */
         ConfigureAnswer: {
             /** Config */
@@ -642,6 +1156,17 @@ export interface components {
             /** Last Error */
             last_error?: string | null;
             mirror_mode: components["schemas"]["MirrorModeStatus"];
+            /**
+             * Received Bytes
+             * @default 0
+             */
+            received_bytes: number;
+            /**
+             * Sent Bytes
+             * @description Inside the SSH channels, before encryption.
+             * @default 0
+             */
+            sent_bytes: number;
             /** Server */
             server: string;
             smart_mode: components["schemas"]["SmartModeStatus"];
@@ -687,6 +1212,50 @@ export interface components {
             /** Username */
             username?: string | null;
         };
+        /**
+         * CurveAnswer
+         * @description Columns of one length: `x`, and `min`, `max`, `last` of each bucket (null: no finite number), or `text`.
+         */
+        CurveAnswer: {
+            /**
+             * Exact
+             * @description Every point in the range is shown as it is.
+             */
+            exact: boolean;
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "number" | "boolean" | "text";
+            /** Last */
+            last?: (number | null)[] | null;
+            /** Max */
+            max?: (number | null)[] | null;
+            /** Min */
+            min?: (number | null)[] | null;
+            /**
+             * Non Finite
+             * @description The first 1,000.
+             */
+            non_finite: components["schemas"]["NonFinite"][];
+            /** Non Finite Total */
+            non_finite_total: number;
+            /** Points In Range */
+            points_in_range: number;
+            /** Points Total */
+            points_total: number;
+            /** Text */
+            text?: string[] | null;
+            /**
+             * Unplaced
+             * @description Points without an x: nothing says when they were written.
+             */
+            unplaced: number;
+            /** X */
+            x: number[];
+        };
         /** DeactivateAnswer */
         DeactivateAnswer: {
             /** Message */
@@ -712,6 +1281,57 @@ export interface components {
              * @enum {string}
              */
             mode: "smart" | "mirror";
+        };
+        /** DeletedAnswer */
+        DeletedAnswer: {
+            /** Deleted Count */
+            deleted_count: number;
+            /** Message */
+            message: string;
+            /** Ok */
+            ok: boolean;
+            /**
+             * Results
+             * @description By what was given in `run_ids`.
+             */
+            results: {
+                [key: string]: components["schemas"]["RunOutcome"];
+            };
+        };
+        /**
+         * DeletedRun
+         * @description A run in the bin. `origin` is `server` where it was deleted there: then `note` says why it is restored there.
+         */
+        DeletedRun: {
+            /** Can Restore */
+            can_restore: boolean;
+            /** Created Time */
+            created_time: number | null;
+            /** Deleted At */
+            deleted_at: number;
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
+            /** Name */
+            name: string;
+            /** Note */
+            note: string | null;
+            /**
+             * Origin
+             * @enum {string}
+             */
+            origin: "local" | "server";
+            /** Original Status */
+            original_status: string;
+            /** Project */
+            project: string;
+            /** Remote Dir */
+            remote_dir: string;
+            /** Run Dir */
+            run_dir: string;
+            /** Server */
+            server: string;
         };
         /** DirectoryItem */
         DirectoryItem: {
@@ -755,6 +1375,31 @@ export interface components {
             /** Ok */
             ok: boolean;
         };
+        /** EmptiedAnswer */
+        EmptiedAnswer: {
+            /** Freed Bytes */
+            freed_bytes: number;
+            /** Message */
+            message: string;
+            /** Ok */
+            ok: boolean;
+            /** Permanently Deleted */
+            permanently_deleted: number;
+        };
+        /**
+         * EmptyBody
+         * @example {
+         *       "confirm": true
+         *     }
+         */
+        EmptyBody: {
+            /**
+             * Confirm
+             * @description Must be true: what is emptied does not come back.
+             * @default false
+             */
+            confirm: boolean;
+        };
         /**
          * ErrorAnswer
          * @description Every error: one sentence a person can act on, and for some errors the fields they need.
@@ -789,6 +1434,13 @@ export interface components {
              */
             state: "live" | "synced" | "stale" | "offline";
         };
+        /** GroupAnswer */
+        GroupAnswer: {
+            /** Count */
+            count: number;
+            /** Value */
+            value: string;
+        };
         /** HealthAnswer */
         HealthAnswer: {
             /**
@@ -800,6 +1452,23 @@ export interface components {
             uptime_seconds: number;
             /** Version */
             version: string;
+        };
+        /** HostAnswer */
+        HostAnswer: {
+            /**
+             * Alias
+             * @example gpu1
+             */
+            alias: string;
+            /**
+             * Host
+             * @example gpu1.example.org
+             */
+            host: string;
+            /** Port */
+            port: number | null;
+            /** User */
+            user: string | null;
         };
         /** HostKeyBody */
         HostKeyBody: {
@@ -921,12 +1590,163 @@ export interface components {
             /** Total */
             total: number;
         };
+        /**
+         * LogLineAnswer
+         * @description One line. `number` is null where it is not known yet: the end of a large log, just opened.
+         */
+        LogLineAnswer: {
+            /** Number */
+            number: number | null;
+            /** Text */
+            text: string;
+        };
+        /**
+         * LogPageAnswer
+         * @description Part of a log.
+         * @example {
+         *       "cursor": "28-1f2e3d4c5b6a7988",
+         *       "held_bytes": 28,
+         *       "is_live": true,
+         *       "is_searched": false,
+         *       "lines": [
+         *         {
+         *           "number": 0,
+         *           "text": "12:00:00 | step 0 loss 0.69"
+         *         }
+         *       ],
+         *       "local": "full",
+         *       "offset": 0,
+         *       "path": "logs.txt",
+         *       "paths": [
+         *         "logs.txt"
+         *       ],
+         *       "run": "gpu1/20260101_120000_abc123",
+         *       "size_bytes": 28,
+         *       "total_lines": 1
+         *     }
+         */
+        LogPageAnswer: {
+            /**
+             * Cursor
+             * @description The place behind the last line, for `after` of the WebSocket.
+             */
+            cursor: string;
+            /**
+             * Held Bytes
+             * @description Here.
+             */
+            held_bytes: number;
+            /**
+             * Is Live
+             * @description The run goes on and its server is connected: more lines may come.
+             */
+            is_live: boolean;
+            /**
+             * Is Searched
+             * @description The search went on to the log's end, so `matches` counts them all.
+             */
+            is_searched: boolean;
+            /** Lines */
+            lines: components["schemas"]["LogLineAnswer"][];
+            /**
+             * Local
+             * @enum {string}
+             */
+            local: "full" | "partial" | "none";
+            /**
+             * Matches
+             * @description How many lines from `offset` on have the text, as far as it was searched.
+             */
+            matches: number | null;
+            /**
+             * Next Offset
+             * @description The `offset` of the next page; null at the end.
+             */
+            next_offset: number | null;
+            /**
+             * Offset
+             * @description The number of the first line; null where it is not known yet.
+             */
+            offset: number | null;
+            /** Path */
+            path: string;
+            /** Paths */
+            paths: string[];
+            /** Run */
+            run: string;
+            /**
+             * Size Bytes
+             * @description On the server, as last listed.
+             */
+            size_bytes: number;
+            /**
+             * Total Lines
+             * @description Null until they are counted.
+             */
+            total_lines: number | null;
+        };
+        /** ManySeriesAnswer */
+        ManySeriesAnswer: {
+            /** Missing Runs */
+            missing_runs: components["schemas"]["MissingRunAnswer"][];
+            /** Runs */
+            runs: components["schemas"]["SeriesAnswer"][];
+        };
+        /** MediaAnswer */
+        MediaAnswer: {
+            /** Caption */
+            caption: string | null;
+            /** Key */
+            key: string;
+            /** Kind */
+            kind: string;
+            /** Path */
+            path: string;
+            /** Step */
+            step: number | null;
+            /** Time */
+            time: number | null;
+            /**
+             * Url
+             * @description Where the file is; it is fetched from the server when it is not here.
+             */
+            url: string;
+        };
         /** MessageAnswer */
         MessageAnswer: {
             /** Message */
             message: string;
             /** Ok */
             ok: boolean;
+        };
+        /**
+         * MetricAnswer
+         * @description `min` to `last` are of the finite numbers; `last_text` is a last value that is none: a text, NaN, Infinity.
+         */
+        MetricAnswer: {
+            /** First */
+            first: number | null;
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "number" | "boolean" | "text";
+            /** Last */
+            last: number | null;
+            /** Last Step */
+            last_step: number | null;
+            /** Last Text */
+            last_text: string | null;
+            /** Last Time */
+            last_time: number | null;
+            /** Max */
+            max: number | null;
+            /** Min */
+            min: number | null;
+            /** Points */
+            points: number;
         };
         /** MirrorConfig */
         MirrorConfig: {
@@ -1026,10 +1846,77 @@ export interface components {
             session_id: string;
             stats: components["schemas"]["MirrorStats"];
         };
+        /** MissingRunAnswer */
+        MissingRunAnswer: {
+            /** Detail */
+            detail: string;
+            /** Key */
+            key: string;
+        };
+        /** NonFinite */
+        NonFinite: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "NaN" | "Infinity" | "-Infinity";
+            /** X */
+            x: number;
+        };
         /** OkAnswer */
         OkAnswer: {
             /** Ok */
             ok: boolean;
+        };
+        /**
+         * PointsAnswer
+         * @description `values` are numbers, the strings NaN, Infinity and -Infinity, or texts; an unknown time is null.
+         */
+        PointsAnswer: {
+            /** Key */
+            key: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "number" | "boolean" | "text";
+            /** Steps */
+            steps: number[];
+            /** Times */
+            times: (number | null)[];
+            /** Values */
+            values: (number | string)[];
+        };
+        /** PointsPageAnswer */
+        PointsPageAnswer: {
+            /** Next Offset */
+            next_offset: number | null;
+            /** Run */
+            run: string;
+            /** Series */
+            series: components["schemas"]["PointsAnswer"][];
+        };
+        /** PreviewAnswer */
+        PreviewAnswer: {
+            /**
+             * Is Complete
+             * @description False: too large to look through in the time; all else is 0.
+             */
+            is_complete: boolean;
+            mirror: components["schemas"]["AmountAnswer"];
+            /** Path */
+            path: string;
+            /** Runs */
+            runs: number;
+            /**
+             * Runs In
+             * @description How many of the runs each folder in `path` holds.
+             */
+            runs_in: {
+                [key: string]: number;
+            };
+            /** @description What smart mode copies at once; the rest comes on demand. */
+            smart: components["schemas"]["AmountAnswer"];
         };
         /** ProblemAnswer */
         ProblemAnswer: {
@@ -1090,6 +1977,45 @@ export interface components {
             retry_after: number;
         } & {
             [key: string]: unknown;
+        };
+        /** ReindexAnswer */
+        ReindexAnswer: {
+            /** Error */
+            error: string | null;
+            /**
+             * Runs Changed
+             * @description Runs of which the index said something else.
+             */
+            runs_changed: number;
+            /** Seconds */
+            seconds: number;
+            /**
+             * Sources
+             * @description Files whose series were read anew.
+             */
+            sources: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "idle" | "running" | "done" | "failed";
+            /** Syncs Done */
+            syncs_done: number;
+            /** Syncs Total */
+            syncs_total: number;
+        };
+        /** RestoredAnswer */
+        RestoredAnswer: {
+            /** Message */
+            message: string;
+            /** Ok */
+            ok: boolean;
+            /** Restored Count */
+            restored_count: number;
+            /** Results */
+            results: {
+                [key: string]: components["schemas"]["RunOutcome"];
+            };
         };
         /** RunAnswer */
         RunAnswer: {
@@ -1206,6 +2132,13 @@ export interface components {
             mode: string;
             /** Name */
             name: string;
+            /**
+             * Params
+             * @description config, with nested names joined by dots.
+             */
+            params: {
+                [key: string]: unknown;
+            };
             /** Path */
             path: string;
             /** Pid */
@@ -1230,6 +2163,72 @@ export interface components {
             };
             /** Tags */
             tags: string[];
+        };
+        /** SyncBody */
+        runferry__api__overview__SyncBody: {
+            /** Sync Id */
+            sync_id: number;
+        };
+        /** SyncBody */
+        runferry__api__schemas__SyncBody: {
+            /**
+             * Connection Id
+             * @description `user@host:port`; without it the current connection is meant.
+             */
+            connection_id?: string | null;
+            /**
+             * Mode
+             * @description Default: both.
+             */
+            mode?: ("smart" | "mirror") | null;
+        };
+        /** RunIdsBody */
+        RunIdsBody: {
+            /**
+             * Run Ids
+             * @description Each a run's `id`, or its unique `key`.
+             * @example [
+             *       "gpu1/r1"
+             *     ]
+             */
+            run_ids: string[];
+        };
+        /** RunOutcome */
+        RunOutcome: {
+            /**
+             * Error
+             * @description Why nothing was done.
+             */
+            error?: string | null;
+            /** Success */
+            success: boolean;
+        };
+        /** SeriesAnswer */
+        SeriesAnswer: {
+            /**
+             * First Time
+             * @description Of the run's first point, in seconds since the epoch.
+             */
+            first_time: number | null;
+            /** Metrics */
+            metrics: components["schemas"]["MetricAnswer"][];
+            /**
+             * Missing
+             * @description Metrics that were asked for and that the run has not (yet).
+             */
+            missing: string[];
+            /** Run */
+            run: string;
+            /** Series */
+            series: components["schemas"]["CurveAnswer"][];
+            source: components["schemas"]["SourceAnswer"];
+            /** Width */
+            width: number;
+            /**
+             * X
+             * @enum {string}
+             */
+            x: "step" | "time" | "wall";
         };
         /** ServerAnswer */
         ServerAnswer: {
@@ -1292,6 +2291,61 @@ export interface components {
             /** Sync Interval Minutes */
             sync_interval_minutes?: number | null;
         };
+        /** SourceAnswer */
+        SourceAnswer: {
+            /**
+             * Bad Records
+             * @description Records that could not be understood, and are not in the series.
+             */
+            bad_records: number;
+            /** First Bad */
+            first_bad: string | null;
+            /** Held Bytes */
+            held_bytes: number;
+            /**
+             * Local
+             * @description How much of the files is here.
+             * @enum {string}
+             */
+            local: "full" | "partial" | "none";
+            /**
+             * Read Bytes
+             * @description How many of the held bytes these series come from.
+             */
+            read_bytes: number;
+            /** Total Bytes */
+            total_bytes: number;
+            /**
+             * Unknown Records
+             * @description Records of a type that is not known, and is not in the series.
+             */
+            unknown_records: number;
+        };
+        /** SparklineAnswer */
+        SparklineAnswer: {
+            /** Metric */
+            metric: string;
+            /**
+             * Values
+             * @description At most 40, evenly chosen; null where not finite.
+             */
+            values: (number | null)[];
+        };
+        /**
+         * SparklinesBody
+         * @description Of which runs, and which metric: by default each run's best one, else a loss, else its first.
+         * @example {
+         *       "keys": [
+         *         "gpu1/20250101_120000_a1b2c3"
+         *       ]
+         *     }
+         */
+        SparklinesBody: {
+            /** Keys */
+            keys: string[];
+            /** Metric */
+            metric?: string | null;
+        };
         /** StatusAnswer */
         StatusAnswer: {
             /** Cached Artifacts */
@@ -1334,6 +2388,12 @@ export interface components {
             files_total: number;
             /** Interval Seconds */
             interval_seconds: number;
+            /**
+             * Is Paused
+             * @description Rests until it is resumed.
+             * @default false
+             */
+            is_paused: boolean;
             /** Last Error */
             last_error?: string | null;
             /** Last Sync At */
@@ -1365,19 +2425,6 @@ export interface components {
             /** Sync Id */
             sync_id: number;
         };
-        /** SyncBody */
-        SyncBody: {
-            /**
-             * Connection Id
-             * @description `user@host:port`; without it the current connection is meant.
-             */
-            connection_id?: string | null;
-            /**
-             * Mode
-             * @description Default: both.
-             */
-            mode?: ("smart" | "mirror") | null;
-        };
         /** SyncNowAnswer */
         SyncNowAnswer: {
             /** Message */
@@ -1404,6 +2451,33 @@ export interface components {
             remote_root: string;
             /** Sync Id */
             sync_id: number;
+        };
+        /** TableAnswer */
+        TableAnswer: {
+            /** Columns */
+            columns: string[];
+            /** Rows */
+            rows: {
+                [key: string]: unknown;
+            }[];
+        };
+        /**
+         * ValuesBody
+         * @description Which values of which runs.
+         * @example {
+         *       "keys": [
+         *         "gpu1/20250101_120000_a1b2c3"
+         *       ],
+         *       "names": [
+         *         "lr"
+         *       ]
+         *     }
+         */
+        ValuesBody: {
+            /** Keys */
+            keys: string[];
+            /** Names */
+            names: string[];
         };
     };
     responses: never;
@@ -1593,6 +2667,54 @@ export interface operations {
             };
         };
     };
+    list_hosts_api_hosts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HostAnswer"][];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     problems_api_problems_get: {
         parameters: {
             query?: {
@@ -1672,20 +2794,617 @@ export interface operations {
             };
         };
     };
+    list_bin_api_recycle_bin_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BinAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    empty_api_recycle_bin_empty_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EmptyBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmptiedAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Rate limit exceeded",
+                     *       "retry_after": 45
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RateLimitAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    restore_api_recycle_bin_restore_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunIdsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestoredAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Rate limit exceeded",
+                     *       "retry_after": 45
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RateLimitAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_reindex_api_reindex_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReindexAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    start_reindex_api_reindex_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReindexAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_columns_api_run_columns_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ColumnAnswer"][];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_groups_api_run_groups_get: {
+        parameters: {
+            query: {
+                by: "server" | "project" | "name" | "status";
+                /** @description Without it: all. */
+                limit?: number | null;
+                name?: string[];
+                offset?: number;
+                order?: "asc" | "desc";
+                project?: string[];
+                /** @description The filter language: words, `field:value`, `key<number`; `-` negates. See docs/api.md. */
+                q?: string | null;
+                /** @description A server's label; several times: any of them. So are the next three. */
+                server?: string[];
+                sort?: "created_time" | "started_at" | "ended_at" | "duration_seconds" | "status" | "project" | "name" | "id" | "key" | "server" | "best_metric_value" | "best";
+                status?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GroupAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    draw_sparklines_api_run_sparklines_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SparklinesBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: components["schemas"]["SparklineAnswer"];
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_values_api_run_values_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ValuesBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: {
+                            [key: string]: string | number | boolean | null;
+                        };
+                    };
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     list_runs_api_runs_get: {
         parameters: {
             query?: {
                 /** @description Without it: all. */
                 limit?: number | null;
-                name?: string | null;
+                name?: string[];
                 offset?: number;
                 order?: "asc" | "desc";
-                project?: string | null;
-                /** @description Looked for in id, project, name and server. */
+                project?: string[];
+                /** @description The filter language: words, `field:value`, `key<number`; `-` negates. See docs/api.md. */
                 q?: string | null;
-                server?: string | null;
-                sort?: "created_time" | "started_at" | "ended_at" | "duration_seconds" | "status" | "project" | "name" | "id" | "key" | "server" | "best_metric_value";
-                status?: string | null;
+                /** @description A server's label; several times: any of them. So are the next three. */
+                server?: string[];
+                sort?: "created_time" | "started_at" | "ended_at" | "duration_seconds" | "status" | "project" | "name" | "id" | "key" | "server" | "best_metric_value" | "best";
+                status?: string[];
             };
             header?: never;
             path?: never;
@@ -1832,6 +3551,1074 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    read_logs_api_runs__run_id__logs_get: {
+        parameters: {
+            query?: {
+                /** @description Tell upper case from lower case in `search`. */
+                case?: boolean;
+                /** @description The most lines to show. */
+                limit?: number;
+                /** @description The first line to show, or to search; lines count from 0. */
+                offset?: number;
+                /** @description Which log, where a run has several: one of `paths`. */
+                path?: string | null;
+                /** @description Show only lines with this text in them. It is no pattern. */
+                search?: string | null;
+                /** @description Show the last lines instead, so many of them. */
+                tail?: number | null;
+            };
+            header?: never;
+            path: {
+                /** @description A run's `id`, or its unique `key`. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogPageAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "events.jsonl is no longer on the server."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_media_api_runs__run_id__media_get: {
+        parameters: {
+            query?: {
+                /** @description Only what was logged under this key. */
+                key?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description A run's `id`, or its unique `key`. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MediaAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: Connection timed out"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "events.jsonl is no longer on the server."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_metrics_api_runs__run_id__metrics_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A run's `id`, or its unique `key`. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: Connection timed out"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "events.jsonl is no longer on the server."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_metrics_by_step_api_runs__run_id__metrics_step_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A run's `id`, or its unique `key`. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: Connection timed out"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "events.jsonl is no longer on the server."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_points_api_runs__run_id__points_get: {
+        parameters: {
+            query: {
+                limit?: number;
+                /** @description Which metric. */
+                metric: string;
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A run's `id`, or its unique `key`. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PointsPageAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: Connection timed out"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "events.jsonl is no longer on the server."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_series_api_runs__run_id__series_get: {
+        parameters: {
+            query?: {
+                /** @description The least x; without it, where points begin. */
+                from?: number | null;
+                /** @description Which metrics to draw; none: only the catalogue. */
+                metric?: string[];
+                /** @description The greatest x; without it, where points end. */
+                to?: number | null;
+                /** @description Pixels, 1 to 20000: at most so many buckets. */
+                width?: number;
+                /** @description `step`, `time` (seconds since the run's first point) or `wall` (epoch). */
+                x?: components["schemas"]["Axis"];
+            };
+            header?: never;
+            path: {
+                /** @description A run's `id`, or its unique `key`. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeriesAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: Connection timed out"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "events.jsonl is no longer on the server."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    soft_delete_api_runs_soft_delete_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunIdsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Rate limit exceeded",
+                     *       "retry_after": 45
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RateLimitAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    compare_series_api_series_get: {
+        parameters: {
+            query: {
+                /** @description The least x; without it, where points begin. */
+                from?: number | null;
+                /** @description Ids or keys of runs, up to 200. */
+                key: string[];
+                /** @description Which metrics to draw; none: only the catalogue. */
+                metric?: string[];
+                /** @description The greatest x; without it, where points end. */
+                to?: number | null;
+                /** @description Pixels, 1 to 20000: at most so many buckets. */
+                width?: number;
+                /** @description `step`, `time` (seconds since the run's first point) or `wall` (epoch). */
+                x?: components["schemas"]["Axis"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManySeriesAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: Connection timed out"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "events.jsonl is no longer on the server."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -2442,6 +5229,86 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    audit_api_unified_audit_get: {
+        parameters: {
+            query?: {
+                /** @description `user@host:port`; without it the current connection is meant. */
+                connection_id?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -3092,6 +5959,262 @@ export interface operations {
             };
         };
     };
+    pause_api_unified_pause_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["runferry__api__overview__SyncBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    preview_api_unified_preview_get: {
+        parameters: {
+            query?: {
+                /** @description `user@host:port`; without it the current connection is meant. */
+                connection_id?: string | null;
+                path?: string;
+                /** @description How long it may take. */
+                seconds?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Request Timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: Connection timed out"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    resume_api_unified_resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["runferry__api__overview__SyncBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     status_api_unified_status_get: {
         parameters: {
             query?: {
@@ -3180,7 +6303,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["SyncBody"] | null;
+                "application/json": components["schemas"]["runferry__api__schemas__SyncBody"] | null;
             };
         };
         responses: {

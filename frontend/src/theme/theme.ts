@@ -1,5 +1,5 @@
 /** Mantine's theme: neutral greys, one accent, small and dense. Colours of our own are in tokens.css. */
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
 
 const accent: MantineColorsTuple = [
   "#e6f5fa",
@@ -53,3 +53,16 @@ export const theme = createTheme({
     Tooltip: { defaultProps: { openDelay: 300, transitionProps: { duration: 0 }, withArrow: true } },
   },
 });
+
+const ours = {
+  "--mantine-color-body": "var(--bg)",
+  "--mantine-color-text": "var(--text)",
+  "--mantine-color-dimmed": "var(--dim)",
+  "--mantine-color-placeholder": "var(--dim)",
+  "--mantine-color-default-border": "var(--border)",
+  "--mantine-color-anchor": "var(--accent)",
+  "--mantine-color-error": "var(--bad)",
+};
+
+/** Mantine's colours are ours, in both schemes. */
+export const resolveVariables: CSSVariablesResolver = () => ({ variables: {}, light: ours, dark: ours });

@@ -1,5 +1,221 @@
+/** Every run of every server in one table. */
+import { Button, CloseButton, Select, TextInput } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { IconFilter } from "@tabler/icons-react";
+import { useEffect, useMemo, useState } from "react";
+import { Link, useLocation } from "wouter";
+import { isBusy, useConnections } from "@/api/status";
+import { EmptyState } from "@/components/EmptyState";
+import { ErrorNote } from "@/components/ErrorNote";
+import { Loading } from "@/components/Loading";
 import { Page } from "@/components/Page";
+import { useRemembered } from "@/components/remembered";
+import { SyncProgress } from "@/components/SyncProgress";
+import { countOf, formatCount } from "@/format/numbers";
+import { makeComparePath } from "@/shell/paths";
+import { useShortcut } from "@/shell/shortcuts";
+import { ColumnMenu } from "./ColumnMenu";
+import { type Column, FIRST_SHOWN, findColumn, nameOfValue } from "./columns";
+import { DeleteButton } from "./DeleteButton";
+import { RecycleBin } from "./RecycleBin";
+import classes from "./RunsPage.module.css";
+import { RunTable } from "./RunTable";
+import { useSections } from "./rows";
+import { selection, useSelection } from "./selection";
+import { GROUPINGS, useView, type View } from "./view";
+
+const MOST_COMPARED = 50;
 
 export default function RunsPage() {
-  return <Page title="Runs">…</Page>;
+  const [view, changeView] = useView();
+  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
+  const [shown, setShown] = useRemembered<string[]>("run-columns", FIRST_SHOWN);
+  const [widths, setWidths] = useRemembered<Record<string, number>>("run-widths", {});
+  const { layout, total, isPending, error, first } = useSections(view, closed);
+  const columns = useMemo(
+    () => shown.map(findColumn).filter((one): one is Column => one !== undefined),
+    [shown],
+  );
+  const names = useMemo(() => shown.map(nameOfValue).filter((one): one is string => one !== null), [shown]);
+
+  function toggleGroup(value: string): void {
+    const next = new Set(closed);
+    if (!next.delete(value)) next.add(value);
+    setClosed(next);
+  }
+
+  return (
+    <Page
+      title="Runs"
+      isFilling
+      note={total === undefined ? undefined : view.q ? `${formatCount(total)} match` : countOf(total, "run")}
+      actions={<Tools view={view} onChange={changeView} shown={shown} onShown={setShown} />}
+    >
+      <Filter q={view.q} onChange={(q) => changeView({ q })} />
+      <Arriving />
+      {error ? (
+        <ErrorNote error={error} onRetry={() => first?.refetch()} />
+      ) : isPending ? (
+        <Loading what="the runs" />
+      ) : total === 0 ? (
+        <NoRuns isFiltered={view.q !== ""} onClear={() => changeView({ q: "" })} />
+      ) : (
+        <RunTable
+          key={JSON.stringify([view.q, view.sort, view.order, view.group])}
+          view={view}
+          layout={layout}
+          columns={columns}
+          valueNames={names}
+          widths={widths}
+          onWidth={(id, width) => setWidths({ ...widths, [id]: width })}
+          onSort={changeView}
+          onToggleGroup={toggleGroup}
+        />
+      )}
+      <Chosen />
+    </Page>
+  );
+}
+
+interface ToolsProps {
+  view: View;
+  onChange: (change: Partial<View>) => void;
+  shown: readonly string[];
+  onShown: (shown: string[]) => void;
+}
+
+function Tools({ view, onChange, shown, onShown }: ToolsProps) {
+  const [isBinOpen, bin] = useDisclosure();
+  return (
+    <>
+      <Select
+        size="xs"
+        w={140}
+        aria-label="Group by"
+        placeholder="No groups"
+        clearable
+        clearButtonProps={{ "aria-label": "Do not group" }}
+        data={GROUPINGS.map((one) => ({ value: one, label: `By ${one}` }))}
+        value={view.group}
+        onChange={(value) => onChange({ group: GROUPINGS.find((one) => one === value) ?? null })}
+      />
+      <ColumnMenu shown={shown} onChange={onShown} />
+      <Button variant="default" onClick={bin.open}>
+        Recycle bin
+      </Button>
+      <RecycleBin isOpen={isBinOpen} onClose={bin.close} />
+    </>
+  );
+}
+
+/** The filter follows the typing, a moment behind. */
+function Filter({ q, onChange }: { q: string; onChange: (q: string) => void }) {
+  const [text, setText] = useState(q);
+  useEffect(() => setText(q), [q]);
+  useEffect(() => {
+    if (text.trim() === q) return;
+    const timer = window.setTimeout(() => onChange(text.trim()), 250);
+    return () => window.clearTimeout(timer);
+  }, [text, q, onChange]);
+  return (
+    <TextInput
+      data-page-filter
+      className={classes.filter}
+      aria-label="Filter the runs"
+      placeholder='Filter: status:running server:gpu1 lr<1e-3 loss<0.2 "some words" -not'
+      leftSection={<IconFilter size={14} aria-hidden />}
+      rightSection={
+        text && <CloseButton size="sm" aria-label="Clear the filter" onClick={() => setText("")} />
+      }
+      value={text}
+      onChange={(event) => setText(event.currentTarget.value)}
+      onKeyDown={(event) => {
+        if (event.key === "Escape") event.currentTarget.blur();
+        if (event.key === "Enter" || event.key === "ArrowDown") {
+          document.querySelector<HTMLElement>("[data-runs]")?.focus();
+        }
+      }}
+    />
+  );
+}
+
+/** Syncs that are copying: how far they are, above the table that fills. */
+function Arriving() {
+  const syncs = (useConnections() ?? []).flatMap((one) => one.syncs.filter(isBusy));
+  return syncs.map((sync) => (
+    <div key={sync.sync_id} className={classes.arriving}>
+      <SyncProgress sync={sync} />
+    </div>
+  ));
+}
+
+function NoRuns({ isFiltered, onClear }: { isFiltered: boolean; onClear: () => void }) {
+  const connections = useConnections() ?? [];
+  if (isFiltered) {
+    return (
+      <EmptyState title="No run matches the filter">
+        <p>
+          Words are looked for in ids, projects and names; <code>status:failed</code>,{" "}
+          <code>server:gpu1</code>, <code>lr&lt;1e-3</code> and <code>created&gt;2026-01-01</code> compare; a{" "}
+          <code>-</code> in front excludes.
+        </p>
+        <Button variant="default" onClick={onClear}>
+          Clear the filter
+        </Button>
+      </EmptyState>
+    );
+  }
+  const hasSync = connections.some((one) => one.syncs.length > 0);
+  if (hasSync) {
+    return (
+      <EmptyState title="No runs here yet">
+        <p>
+          The folder is being followed: a run appears as soon as a training writes one. See what was found
+          there:
+        </p>
+        <Button component={Link} href="/servers" variant="default">
+          Servers
+        </Button>
+      </EmptyState>
+    );
+  }
+  return (
+    <EmptyState title="No runs yet">
+      <p>
+        Runferry copies experiments from your servers over plain SSH; nothing is installed there. Connect to
+        one to see its runs here, or run <code>runferry demo</code> in a terminal to look around without a
+        server.
+      </p>
+      <Button component={Link} href="/connect">
+        Connect a server
+      </Button>
+    </EmptyState>
+  );
+}
+
+/** What can be done with the chosen runs; it lies over the table's end and moves nothing. */
+function Chosen() {
+  const chosen = useSelection();
+  const [, navigate] = useLocation();
+  const isComparable = chosen.size >= 2 && chosen.size <= MOST_COMPARED;
+  const compare = () => isComparable && navigate(makeComparePath(chosen));
+  useShortcut("c", "Compare the selected runs", compare);
+  useShortcut("x", "Clear the selection", () => selection.clear());
+  if (chosen.size === 0) return null;
+  return (
+    <div className={classes.chosen} role="toolbar" aria-label="Selected runs">
+      <span>{countOf(chosen.size, "run")} selected</span>
+      <Button
+        onClick={compare}
+        disabled={!isComparable}
+        title={isComparable ? undefined : `Select 2 to ${MOST_COMPARED} runs to compare`}
+      >
+        Compare
+      </Button>
+      <DeleteButton keys={[...chosen]} onDone={() => selection.clear()} />
+      <Button variant="subtle" color="gray" onClick={() => selection.clear()}>
+        Clear
+      </Button>
+    </div>
+  );
 }

@@ -1,0 +1,132 @@
+/** The runs as one virtualised table: only the rows in view are there, whatever their number. On a phone, cards. */
+import { useMediaQuery } from "@mantine/hooks";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { type CSSProperties, type KeyboardEvent, useRef, useState } from "react";
+import { useLocation } from "wouter";
+import { makeRunPath } from "@/shell/paths";
+import type { Column } from "./columns";
+import { GroupHead, RunCard, RunRow } from "./RunRow";
+import classes from "./RunTable.module.css";
+import { useBeside, useRows } from "./rows";
+import { selection, useSelection } from "./selection";
+import { TableHead } from "./TableHead";
+import type { Layout, View } from "./view";
+
+const ROW = 30;
+const CARD = 78;
+const PAGE_ROWS = 15;
+
+interface Props {
+  view: View;
+  layout: Layout;
+  columns: readonly Column[];
+  valueNames: readonly string[];
+  widths: Record<string, number>;
+  onWidth: (id: string, width: number) => void;
+  onSort: (change: Partial<View>) => void;
+  onToggleGroup: (value: string) => void;
+}
+
+export function RunTable(props: Props) {
+  const { view, layout, columns } = props;
+  const isPhone = useMediaQuery("(max-width: 640px)") ?? false;
+  const scroller = useRef<HTMLDivElement>(null);
+  const [active, setActive] = useState(0);
+  const chosen = useSelection();
+  const [, navigate] = useLocation();
+  const size = isPhone ? CARD : ROW;
+  const virtualizer = useVirtualizer({
+    count: layout.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => size,
+    overscan: 8,
+    scrollPaddingStart: isPhone ? 0 : ROW,
+  });
+  const items = virtualizer.getVirtualItems();
+  const rows = useRows(view, layout, items[0]?.index ?? 0, (items.at(-1)?.index ?? -1) + 1);
+  const lookBeside = useBeside(
+    rows,
+    props.valueNames,
+    columns.some((one) => one.id === "curve"),
+  );
+
+  function move(to: number): void {
+    const place = Math.max(0, Math.min(layout.length - 1, to));
+    setActive(place);
+    virtualizer.scrollToIndex(place);
+  }
+
+  function act(event: KeyboardEvent): void {
+    if (event.target !== scroller.current || event.ctrlKey || event.metaKey || event.altKey) return;
+    const run = rows.get(active);
+    const line = layout.at(active);
+    const actions: Record<string, () => void> = {
+      ArrowDown: () => move(active + 1),
+      ArrowUp: () => move(active - 1),
+      PageDown: () => move(active + PAGE_ROWS),
+      PageUp: () => move(active - PAGE_ROWS),
+      Home: () => move(0),
+      End: () => move(layout.length - 1),
+      j: () => move(active + 1),
+      k: () => move(active - 1),
+      " ": () => run && selection.toggle([run.key]),
+      Enter: () => {
+        if (run) navigate(makeRunPath(run.key));
+        else if (line?.kind === "head") props.onToggleGroup(layout.sections[line.section]?.value ?? "");
+      },
+    };
+    const action = actions[event.key];
+    if (action) {
+      event.preventDefault();
+      action();
+    }
+  }
+
+  const template = [
+    "34px",
+    ...columns.map((one) => `${props.widths[one.id] ?? one.width}px`),
+    "minmax(0, 1fr)",
+  ].join(" ");
+  return (
+    <div
+      ref={scroller}
+      className={classes.scroller}
+      role="grid"
+      aria-label="Runs"
+      aria-rowcount={layout.length + 1}
+      aria-multiselectable
+      aria-activedescendant={layout.length > 0 ? `line-${active}` : undefined}
+      tabIndex={0}
+      data-runs
+      onKeyDown={act}
+      style={{ "--columns": template } as CSSProperties}
+    >
+      {!isPhone && <TableHead {...props} shown={[...rows.values()]} chosen={chosen} />}
+      <div className={classes.body} role="presentation" style={{ height: virtualizer.getTotalSize() }}>
+        {items.map(({ index, start }) => {
+          const line = layout.at(index);
+          const run = rows.get(index);
+          const place = { index, top: start, isActive: index === active };
+          if (line?.kind === "head") {
+            const section = layout.sections[line.section];
+            return (
+              section && <GroupHead key={index} {...place} section={section} onToggle={props.onToggleGroup} />
+            );
+          }
+          const Row = isPhone ? RunCard : RunRow;
+          return (
+            <Row
+              key={index}
+              {...place}
+              run={run}
+              columns={columns}
+              beside={run && lookBeside(run)}
+              isChosen={run !== undefined && chosen.has(run.key)}
+              onActive={setActive}
+            />
+          );
+        })}
+      </div>
+    </div>
+  );
+}
