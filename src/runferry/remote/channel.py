@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -54,9 +55,10 @@ class AgentOptions:
 
 
 class AgentSession(asyncssh.SSHClientSession[bytes]):
-    """One agent's channel. Its stdout goes to the dialogue, the end of its stderr is kept."""
+    """One agent's channel: ``stdin`` goes out at once, stdout to the dialogue; the end of stderr is kept."""
 
-    def __init__(self, nonce: str, on_end: Callable[[], None]) -> None:
+    def __init__(self, nonce: str, stdin: bytes, on_end: Callable[[], None]) -> None:
+        self._stdin = stdin
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
         self._status: int | None = None
         self._stderr = b""
@@ -65,6 +67,8 @@ class AgentSession(asyncssh.SSHClientSession[bytes]):
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self._channel = chan
+        # The request to run the command leaves when this returns; stdin goes right behind it, a round trip early.
+        asyncio.get_running_loop().call_soon(self._send_stdin)
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
         if datatype is None:
@@ -109,6 +113,10 @@ class AgentSession(asyncssh.SSHClientSession[bytes]):
             if self._channel is not None:
                 self._channel.abort()
 
+    def _send_stdin(self) -> None:
+        with suppress(OSError):  # it is closed already; connection_lost says why
+            self._write(self._stdin)
+
     def _write(self, data: bytes) -> None:
         if self._channel is None or self.ended.is_set():
             raise BrokenPipeError
@@ -126,12 +134,11 @@ async def open_agent(link: Carrier, options: AgentOptions | None = None) -> Agen
     holder: list[AgentSession] = []
 
     def create() -> AgentSession:
-        holder.append(AgentSession(nonce, on_end=lambda: holder[0].end()))
+        holder.append(AgentSession(nonce, launch.stdin, on_end=lambda: holder[0].end()))
         return holder[0]
 
-    channel, session = await link.open_channel(launch.command, create, window=WINDOW)
+    _, session = await link.open_channel(launch.command, create, window=WINDOW)
     try:
-        channel.write(launch.stdin)
         async with asyncio.timeout(options.hello_timeout):
             hello = await asyncio.shield(session.dialogue.hello)
         info = read_hello(hello, nonce)
@@ -139,9 +146,6 @@ async def open_agent(link: Carrier, options: AgentOptions | None = None) -> Agen
         await session.close()
         said = f" It printed: {clean(session.dialogue.noise[-200:])}" if session.dialogue.noise else ""
         raise RemoteFailed(f"The agent did not answer within {options.hello_timeout:.0f} s.{said}") from None
-    except OSError:
-        await session.close()
-        raise session.dialogue.error or RemoteFailed(session.explain()) from None
     except (RunferryError, wire.Violation, asyncio.CancelledError) as error:
         await session.close()
         if isinstance(error, wire.Violation):
