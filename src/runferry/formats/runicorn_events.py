@@ -92,7 +92,7 @@ class EventsParser:
     def flush(self) -> Batch:
         self._batch = batch = Batch()
         rest = self._lines.rest
-        if rest[-1:] == b"}" and len(rest) <= LONGEST_TAIL and not self._lines.is_skipping:
+        if b"}" in rest and len(rest) <= LONGEST_TAIL and not self._lines.is_skipping:
             self._lines.take(self._read_objects(rest, self._lines.position))
         return batch
 
