@@ -1,10 +1,11 @@
 """Where things are and how the program behaves: the data directory, ``settings.toml``, the environment.
 
-Never holds a secret, and never writes a file.
+Never holds a secret; the only file it writes is the one that names the chosen data directory.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_data_path
+from platformdirs import user_config_path, user_data_path
 
 from runferry.errors import InvalidRequest
 
@@ -62,17 +63,46 @@ class Settings:
 def load_settings(data_dir: Path | None = None, **overrides: Any) -> Settings:
     """Return the settings: ``overrides`` (None: not given), then ``settings.toml``, then the defaults.
 
-    The data directory is ``data_dir``, else ``RUNFERRY_DATA_DIR``, else the platform's place for user data;
-    it need not exist. Raises InvalidRequest, naming the file and the key, for a key that is unknown or of
-    the wrong type.
+    The data directory is ``data_dir``, else ``RUNFERRY_DATA_DIR``, else the one the user chose (``location_file``),
+    else the platform's place for user data; it need not exist. Raises InvalidRequest, naming the file and the key, for
+    a key that is unknown or of the wrong type.
     """
-    directory = data_dir or Path(os.environ.get("RUNFERRY_DATA_DIR") or user_data_path("runferry"))
+    named = os.environ.get("RUNFERRY_DATA_DIR")
+    directory = data_dir or (Path(named) if named else read_location() or user_data_path("runferry"))
     directory = directory.expanduser().absolute()
     path = directory / "settings.toml"
     values = check_values(read_toml(path), str(path))
     values |= check_values({key: value for key, value in overrides.items() if value is not None}, "settings")
     values["rate_limits"] = {**DEFAULT_RATE_LIMITS, **values.get("rate_limits", {})}
     return Settings(data_dir=directory, **values)
+
+
+def location_file() -> Path:
+    """Return where the choice of a data directory is kept: outside of any, or it could not be found."""
+    return user_config_path("runferry") / "location.toml"
+
+
+def read_location() -> Path | None:
+    """Return the data directory the user chose, if any. Raises InvalidRequest where the file makes no sense."""
+    path = location_file()
+    chosen = read_toml(path).get("data_dir")
+    if chosen is None:
+        return None
+    if not isinstance(chosen, str) or not Path(chosen).is_absolute():
+        raise InvalidRequest(f"{path}: data_dir must be an absolute path.")
+    return Path(chosen)
+
+
+def write_location(data_dir: Path) -> None:
+    """Keep the choice, whole or not at all. Raises InvalidRequest where the file cannot be written."""
+    path = location_file()
+    staged = path.with_name(f"{path.name}.new")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        staged.write_text(f"data_dir = {json.dumps(str(data_dir))}\n", encoding="utf-8")
+        staged.replace(path)
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -44,7 +44,7 @@ async def connect(body: schemas.LegacyConnectBody, service: TheService) -> legac
             "private_key_path": body.private_key_path or body.pkey_path,
         }
     )
-    view = await service.connect(read_login(renamed))
+    view = await service.connect(read_login(renamed, renamed.host))
     return legacy_answers.SessionAnswer(ok=True, session_id=view.id)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Mapping
 
@@ -22,8 +23,20 @@ ENDPOINTS: Mapping[tuple[str, str], str] = {
     ("GET", "/api/ssh/listdir"): "listdir",
     ("POST", "/api/unified/configure_mode"): "configure_mode",
     ("POST", "/api/ssh/mirror/start"): "configure_mode",
+    ("POST", "/api/runs/soft-delete"): "soft_delete",
+    ("POST", "/api/recycle-bin/restore"): "restore",
+    ("POST", "/api/recycle-bin/empty"): "empty",
+    ("GET", "/api/config"): "config",
+    ("GET", "/api/config/ssh_connections"): "config",
+    ("GET", "/api/config/ssh_connections/{key}/details"): "config",
+    ("POST", "/api/config/user_root_dir"): "config_root",
+    ("POST", "/api/config/ssh_connections"): "config_change",
+    ("DELETE", "/api/config/ssh_connections/{key}"): "config_change",
 }
-"""Which limit an endpoint counts against; two doors to one thing share a window."""
+"""Which limit an endpoint counts against. In a path ``{...}`` stands for anything, as in the API's description."""
+
+SHARED = frozenset({"connect", "listdir", "configure_mode"})
+"""Limits whose endpoints are several doors to one thing, and share a window; of the others each has its own."""
 
 
 class RateLimits:
@@ -35,16 +48,33 @@ class RateLimits:
     def __init__(self, app: ASGIApp, *, per_minute: Mapping[str, int]) -> None:
         self._app = app
         self._items = {name: RateLimitItemPerMinute(count, 1, name) for name, count in per_minute.items() if count > 0}
+        self._patterns = [(method, compile_path(path), path) for method, path in ENDPOINTS if "{" in path]
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            item = self._items.get(ENDPOINTS.get((scope["method"], scope["path"]), ""))
+            endpoint = self._find_endpoint(scope["method"], scope["path"])
+            name = ENDPOINTS.get(endpoint, "")
+            item = self._items.get(name)
             if item is not None:
                 client = (scope.get("client") or ("",))[0]
-                if not await self._limiter.hit(item, client):
-                    stats = await self._limiter.get_window_stats(item, client)
+                window = (client,) if name in SHARED else (client, *endpoint)
+                if not await self._limiter.hit(item, *window):
+                    stats = await self._limiter.get_window_stats(item, *window)
                     wait = max(1, math.ceil(stats.reset_time - time.time()))
                     await make_error_response(RateLimited(wait))(scope, receive, send)
                     return
         await self._app(scope, receive, send)
+
+    def _find_endpoint(self, method: str, path: str) -> tuple[str, str]:
+        """Return the endpoint as ``ENDPOINTS`` knows it."""
+        if path.startswith("/api/config/"):
+            for wanted, pattern, template in self._patterns:
+                if method == wanted and pattern.fullmatch(path):
+                    return method, template
+        return method, path
+
+
+def compile_path(template: str) -> re.Pattern[str]:
+    parts = re.split(r"(\{[^}]*\})", template)
+    return re.compile("".join(".+" if part.startswith("{") else re.escape(part) for part in parts), re.DOTALL)

@@ -89,10 +89,7 @@ class RunsQuery(BaseModel):
     offset: Annotated[int, Field(ge=0, le=MOST)] = 0
 
 
-class Login(Body):
-    """Where to log in, and with what. With `use_agent` the SSH agent and `~/.ssh` identities are tried too."""
-
-    host: Annotated[Line, Field(examples=["gpu-server.com"])]
+class LoginFields(Body):
     port: Annotated[Port | None, Field(description="Default: 22, or what `~/.ssh/config` says.")] = None
     username: Annotated[
         Line | None,
@@ -119,7 +116,18 @@ class Login(Body):
     answers: Annotated[list[SecretStr], Field(max_length=20)] = []
 
 
-class ConnectBody(Login):
+class Login(LoginFields):
+    """Where to log in, and with what. With `use_agent` the SSH agent and `~/.ssh` identities are tried too."""
+
+    host: Annotated[Line, Field(examples=["gpu-server.com"])]
+
+
+class ConnectBody(LoginFields):
+    """Where to log in, and with what; or `saved`: then everything else is as saved, unless it is given here.
+
+    With `use_agent` the SSH agent and `~/.ssh` identities are tried too.
+    """
+
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
@@ -131,6 +139,12 @@ class ConnectBody(Login):
             }
         }
     )
+
+    host: Annotated[Line | None, Field(description="Required, unless `saved` is given.", examples=["gpu1"])] = None
+    saved: Annotated[
+        str | None,
+        Field(max_length=600, description="The `key` of a saved connection.", examples=["user@gpu-server.com:22"]),
+    ] = None
 
 
 class LegacyConnectBody(Login):

@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from runferry.api import answers, schemas, shapes
 from runferry.api.access import TheService, describe_errors
 from runferry.api.bulk import make_bulk_response
-from runferry.service import ConnectRequest, ModeRequest
+from runferry.errors import InvalidRequest
+from runferry.service import ConnectRequest, ModeRequest, Service
 from runferry.ssh.credentials import Credentials, Secret
 from runferry.ssh.target import Target
 from runferry.sync.spec import Mode
@@ -39,7 +40,8 @@ async def connect(body: schemas.ConnectBody, service: TheService) -> answers.Con
     server that asks questions answers 409 with `prompts` and `attempt`: post the same body with `attempt` and
     `answers`.
     """
-    return shapes.shape_connected(await service.connect(read_login(body)))
+    request = await read_saved(body, body.saved, service) if body.saved else read_login(body, body.host)
+    return shapes.shape_connected(await service.connect(request))
 
 
 @router.post("/disconnect", response_model=answers.MessageAnswer, responses=describe_errors(400, 404, 500))
@@ -141,17 +143,33 @@ async def sync(service: TheService, body: schemas.SyncBody | None = None) -> ans
     return answers.SyncNowAnswer(ok=True, message=message, syncs=[shapes.shape_sync(view) for view in views])
 
 
-def read_login(body: schemas.Login) -> ConnectRequest:
+def read_login(body: schemas.LoginFields, host: str | None) -> ConnectRequest:
     """Turn a body into a request; secrets change from pydantic's wrapper to ours and are never shown between."""
+    if host is None:
+        raise InvalidRequest("host: this field is required.")
+    return make_request(body, Target(host, body.port, body.username), read_credentials(body))
+
+
+async def read_saved(body: schemas.LoginFields, key: str, service: Service) -> ConnectRequest:
+    """Return the login of a saved connection."""
+    target, credentials = await service.saved_connections.make_request(key, read_credentials(body))
+    return make_request(body, target, credentials)
+
+
+def read_credentials(body: schemas.LoginFields) -> Credentials:
+    return Credentials(
+        password=reveal(body.password),
+        private_key=reveal(body.private_key),
+        private_key_path=body.private_key_path,
+        passphrase=reveal(body.passphrase),
+        use_agent=body.use_agent,
+    )
+
+
+def make_request(body: schemas.LoginFields, target: Target, credentials: Credentials) -> ConnectRequest:
     return ConnectRequest(
-        Target(body.host, body.port, body.username),
-        Credentials(
-            password=reveal(body.password),
-            private_key=reveal(body.private_key),
-            private_key_path=body.private_key_path,
-            passphrase=reveal(body.passphrase),
-            use_agent=body.use_agent,
-        ),
+        target,
+        credentials,
         accept_fingerprint=body.accept_fingerprint,
         attempt=body.attempt,
         answers=tuple(Secret(answer.get_secret_value()) for answer in body.answers),

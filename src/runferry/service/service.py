@@ -19,6 +19,7 @@ from runferry.model import Kind
 from runferry.remote.base import BrowseEntry
 from runferry.service.active import SyncPlaces
 from runferry.service.cache import Cache
+from runferry.service.configuration import Configuration
 from runferry.service.connections import Connections, ConnectRequest, Held
 from runferry.service.demand import Demand
 from runferry.service.doctor import Doctor, Report
@@ -33,11 +34,13 @@ from runferry.service.records import Records
 from runferry.service.recycle import RecycleBin
 from runferry.service.reindex import Reindex
 from runferry.service.runs import Runs
+from runferry.service.saved import SavedConnections
 from runferry.service.series import SeriesService
 from runferry.service.series_feeds import SeriesFeeds
 from runferry.service.status import view_held, view_waiting
 from runferry.service.syncs import Syncs
 from runferry.service.table import Table
+from runferry.service.vault import Vault
 from runferry.service.views import ConnectionView, Listing, RunDetail, RunView, StatusView, SyncView
 from runferry.ssh.hostkeys import HostKeys
 from runferry.ssh.pool import Connection, Pool
@@ -113,6 +116,8 @@ class Service:
         self.series = SeriesService(self._db, self._feeds, self.demand)
         self.reindex = Reindex(self._db, settings.data_dir, ingest, self._feeds, self._syncs.find)
         self.logs = Logs(self._db, settings.data_dir, self.demand, self._landings, self.events, clock=clock)
+        self.saved_connections = SavedConnections(self._db, Vault(), clock=clock)
+        self.configuration = Configuration(settings.data_dir)
         self.recycle_bin = RecycleBin(self._db, settings.data_dir, self._syncs, self.events, clock=clock)
         self.table = Table(self._db)
         self.overview = Overview(self._connections, settings.ssh_config)

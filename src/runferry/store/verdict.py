@@ -89,7 +89,7 @@ def effective_status() -> ColumnElement[str]:
 
 
 def _describe_gone(check: Check, scene: Scene) -> str:
-    """Tell since when (it was found gone then, and is asked after no more), how it is known, and the last sign of life."""
+    """Tell since when (it was found gone then), how that is known, and the last sign of life."""
     is_plain = check.evidence == f"pid {scene.pid} no longer exists on {scene.hostname}"
     checked = f"checked {describe_age(scene.now - check.checked_at)} ago"
     known = checked if is_plain else f"{check.evidence}, {checked}"

@@ -16,10 +16,10 @@ from tests.support.sshd import Sshd
 from tests.support.waiting import eventually_now
 
 from runferry.app import Server, listen, make_server
-from runferry.config import Settings, load_settings
+from runferry.config import DEFAULT_RATE_LIMITS, Settings, load_settings
 from runferry.service import Service
 
-NO_LIMITS = {"connect": 0, "listdir": 0, "configure_mode": 0}
+NO_LIMITS = dict.fromkeys(DEFAULT_RATE_LIMITS, 0)
 
 
 @dataclass(frozen=True)
