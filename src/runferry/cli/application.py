@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from runferry import __version__
-from runferry.cli import connections, export, runs, serve, sync
+from runferry.cli import connections, export, runs, serve, sync, tail
 
 HELP = "Brings ML experiments home: live, correct local copies of runs on remote servers, over plain SSH."
 
@@ -22,6 +22,7 @@ COMMANDS = (
     runs.runs,
     runs.status,
     runs.problems,
+    tail.tail,
     export.export,
     connections.doctor,
 )

@@ -14,7 +14,7 @@ from runferry.blocking import in_thread
 from runferry.errors import LocalCopyDamaged
 from runferry.service.log_source import LogSource, RemoteTail
 from runferry.store.log_file import LogFile, LogLine, read_cursor
-from runferry.store.log_lines import LAST_BYTES, LONGEST, show_line, whole_characters
+from runferry.store.log_lines import LAST_BYTES, LONGEST, decode, whole_characters
 from runferry.store.log_state import FileState
 
 PARTIAL_SECONDS = 2.0
@@ -158,14 +158,10 @@ class LogFollower:
         end += len(whole_characters(log.read(end, line.end)))
         if end == line.start:
             return end
-        text = line.text if end == line.end else self._show_part(log, line, end)
+        text = decode(log.read(line.start, end)) if end - line.start <= LONGEST else line.text
         self._open_since = None
         taken.messages.append(LogMessage(text, log.make_cursor(end), self._number, is_partial=True, is_rest=is_rest))
         return end
-
-    def _show_part(self, log: LogFile, line: LogLine, end: int) -> str:
-        """Show a line without its last bytes, half a character; in a very long one they make no difference."""
-        return show_line(log.read(line.start, end)) if end - line.start <= LONGEST else line.text
 
     def _find_beginning(self, state: FileState, log: LogFile, taken: Taken) -> int | None:
         start = self._start
