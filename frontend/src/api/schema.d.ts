@@ -4,6 +4,110 @@
  */
 
 export interface paths {
+    "/api/config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Config
+         * @description Tell where Runferry keeps its data.
+         */
+        get: operations["show_config_api_config_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/config/ssh_connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Connections
+         * @description List the saved connections. Any can be connected by `{"saved": key}`.
+         */
+        get: operations["list_connections_api_config_ssh_connections_get"];
+        put?: never;
+        /**
+         * Save Connection
+         * @description Save a connection, or update it. Secrets go to the system's keyring, or stay in memory where there is none.
+         */
+        post: operations["save_connection_api_config_ssh_connections_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/config/ssh_connections/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Connection
+         * @description Forget a saved connection and its secrets. An open connection stays open.
+         */
+        delete: operations["delete_connection_api_config_ssh_connections__key__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/config/ssh_connections/{key}/details": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Connection
+         * @description Show one saved connection. Its secrets are not told.
+         */
+        get: operations["show_connection_api_config_ssh_connections__key__details_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/config/user_root_dir": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose Root
+         * @description Keep data in another directory from the next start on. It must exist and be writable; nothing is moved there.
+         */
+        post: operations["choose_root_api_config_user_root_dir_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/doctor": {
         parameters: {
             query?: never;
@@ -955,6 +1059,31 @@ export interface components {
              */
             source: "config" | "summary" | "metric";
         };
+        /** ConfigAnswer */
+        ConfigAnswer: {
+            /**
+             * Config File
+             * @description What names `user_root_dir`; it exists once one was chosen.
+             */
+            config_file: string;
+            /**
+             * Needs Restart
+             * @description The two places differ.
+             */
+            needs_restart: boolean;
+            /**
+             * Storage
+             * @description Where data is kept now.
+             */
+            storage: string;
+            /**
+             * User Root Dir
+             * @description Where data is kept from the next start on.
+             */
+            user_root_dir: string;
+            /** Version */
+            version: string;
+        };
         /** ConfigureAnswer */
         ConfigureAnswer: {
             /** Config */
@@ -985,7 +1114,7 @@ export interface components {
              * @description Smart mode only; false: one sync now, then on request.
              * @default true
              */
-            auto_sync: boolean;
+            auto_sync?: boolean;
             /**
              * Connection Id
              * @description `user@host:port`; without it the current connection is meant.
@@ -996,19 +1125,19 @@ export interface components {
              * @description Also delete locally what is gone on the server.
              * @default false
              */
-            delete: boolean;
+            delete?: boolean;
             /**
              * Exclude
              * @description gitignore patterns; what matches is left out.
              * @default []
              */
-            exclude: string[];
+            exclude?: string[];
             /**
              * Include
              * @description gitignore patterns; only what matches is taken.
              * @default []
              */
-            include: string[];
+            include?: string[];
             /**
              * Max File Size
              * @description Bytes.
@@ -1019,7 +1148,7 @@ export interface components {
              * @description Seconds.
              * @default 2
              */
-            mirror_interval: number;
+            mirror_interval?: number;
             /**
              * Mode
              * @enum {string}
@@ -1034,7 +1163,7 @@ export interface components {
              * Sync Interval Minutes
              * @default 5
              */
-            sync_interval_minutes: number;
+            sync_interval_minutes?: number;
         };
         /** ConnectAnswer */
         ConnectAnswer: {
@@ -1076,6 +1205,9 @@ export interface components {
         };
         /**
          * ConnectBody
+         * @description Where to log in, and with what; or `saved`: then everything else is as saved, unless it is given here.
+         *
+         *     With `use_agent` the SSH agent and `~/.ssh` identities are tried too.
          * @example {
          *       "host": "192.168.1.100",
          *       "password": "secret123",
@@ -1095,7 +1227,7 @@ export interface components {
              * Answers
              * @default []
              */
-            answers: string[];
+            answers?: string[];
             /**
              * Attempt
              * @description With `answers`: continues a login that asked questions.
@@ -1103,9 +1235,10 @@ export interface components {
             attempt?: string | null;
             /**
              * Host
-             * @example gpu-server.com
+             * @description Required, unless `saved` is given.
+             * @example gpu1
              */
-            host: string;
+            host?: string | null;
             /** Passphrase */
             passphrase?: string | null;
             /** Password */
@@ -1126,10 +1259,16 @@ export interface components {
              */
             private_key_path?: string | null;
             /**
+             * Saved
+             * @description The `key` of a saved connection.
+             * @example user@gpu-server.com:22
+             */
+            saved?: string | null;
+            /**
              * Use Agent
              * @default true
              */
-            use_agent: boolean;
+            use_agent?: boolean;
             /**
              * Username
              * @description Required, unless `~/.ssh/config` gives a User for this host.
@@ -1160,13 +1299,13 @@ export interface components {
              * Received Bytes
              * @default 0
              */
-            received_bytes: number;
+            received_bytes?: number;
             /**
              * Sent Bytes
              * @description Inside the SSH channels, before encryption.
              * @default 0
              */
-            sent_bytes: number;
+            sent_bytes?: number;
             /** Server */
             server: string;
             smart_mode: components["schemas"]["SmartModeStatus"];
@@ -1398,7 +1537,7 @@ export interface components {
              * @description Must be true: what is emptied does not come back.
              * @default false
              */
-            confirm: boolean;
+            confirm?: boolean;
         };
         /**
          * ErrorAnswer
@@ -1497,7 +1636,7 @@ export interface components {
              * Answers
              * @default []
              */
-            answers: string[];
+            answers?: string[];
             /**
              * Attempt
              * @description With `answers`: continues a login that asked questions.
@@ -1535,7 +1674,7 @@ export interface components {
              * Use Agent
              * @default true
              */
-            use_agent: boolean;
+            use_agent?: boolean;
             /**
              * Username
              * @description Required, unless `~/.ssh/config` gives a User for this host.
@@ -1799,7 +1938,7 @@ export interface components {
              * @description Seconds.
              * @default 2
              */
-            interval: number;
+            interval?: number;
             /**
              * Remote Root
              * @example /data/runicorn
@@ -2017,6 +2156,25 @@ export interface components {
                 [key: string]: components["schemas"]["RunOutcome"];
             };
         };
+        /** RootAnswer */
+        RootAnswer: {
+            /** Message */
+            message: string;
+            /** Needs Restart */
+            needs_restart: boolean;
+            /** Ok */
+            ok: boolean;
+            /** User Root Dir */
+            user_root_dir: string;
+        };
+        /** RootBody */
+        RootBody: {
+            /**
+             * Path
+             * @example /home/me/experiments
+             */
+            path: string;
+        };
         /** RunAnswer */
         RunAnswer: {
             /** Artifacts Created Count */
@@ -2202,6 +2360,134 @@ export interface components {
             error?: string | null;
             /** Success */
             success: boolean;
+        };
+        /** SaveAnswer */
+        SaveAnswer: {
+            connection: components["schemas"]["SavedAnswer"];
+            /** Is New */
+            is_new: boolean;
+            /** Message */
+            message: string;
+            /** Ok */
+            ok: boolean;
+            /**
+             * Secret Stored
+             * @description Null where there was none to be stored.
+             */
+            secret_stored: boolean | null;
+        };
+        /**
+         * SaveBody
+         * @description A connection to save; saving the same user, host and port again updates it.
+         * @example {
+         *       "auth_method": "agent",
+         *       "host": "gpu-server.com",
+         *       "name": "GPU 1",
+         *       "username": "user"
+         *     }
+         */
+        SaveBody: {
+            /**
+             * Auth Method
+             * @description Default: what is given says it, else the agent.
+             */
+            auth_method?: ("password" | "key" | "agent") | null;
+            /** Host */
+            host: string;
+            /** Name */
+            name?: string | null;
+            /** Passphrase */
+            passphrase?: string | null;
+            /** Password */
+            password?: string | null;
+            /**
+             * Port
+             * @description Default: 22.
+             */
+            port?: number | null;
+            /**
+             * Private Key
+             * @description The key's text.
+             */
+            private_key?: string | null;
+            /** Private Key Path */
+            private_key_path?: string | null;
+            /**
+             * Remember Password
+             * @description True keeps the secrets given here in the system's keyring, false forgets all kept ones; without it secrets given here are not kept, and those kept before stay.
+             */
+            remember_password?: boolean | null;
+            /** Username */
+            username: string;
+        };
+        /**
+         * SavedAnswer
+         * @description `has_password` and `has_private_key` say what is at hand for a login; the secrets themselves are never told.
+         */
+        SavedAnswer: {
+            /**
+             * Auth Method
+             * @description password, key or agent
+             * @example agent
+             */
+            auth_method: string;
+            /** Has Passphrase */
+            has_passphrase: boolean;
+            /** Has Password */
+            has_password: boolean;
+            /** Has Private Key */
+            has_private_key: boolean;
+            /** Host */
+            host: string;
+            /** Key */
+            key: string;
+            /** Name */
+            name: string;
+            /** Port */
+            port: number;
+            /** Private Key Path */
+            private_key_path: string | null;
+            /** Username */
+            username: string;
+        };
+        /** SavedDetailsAnswer */
+        SavedDetailsAnswer: {
+            /**
+             * Auth Method
+             * @description password, key or agent
+             * @example agent
+             */
+            auth_method: string;
+            /** Has Passphrase */
+            has_passphrase: boolean;
+            /** Has Password */
+            has_password: boolean;
+            /** Has Private Key */
+            has_private_key: boolean;
+            /** Host */
+            host: string;
+            /**
+             * In Memory Only
+             * @description Secrets that are lost when this server ends.
+             */
+            in_memory_only: string[];
+            /** Key */
+            key: string;
+            /** Name */
+            name: string;
+            /** Port */
+            port: number;
+            /** Private Key Path */
+            private_key_path: string | null;
+            /** Saved At */
+            saved_at: number;
+            /** Username */
+            username: string;
+        };
+        /** SavedListAnswer */
+        SavedListAnswer: {
+            /** Connections */
+            connections: components["schemas"]["SavedAnswer"][];
         };
         /** SeriesAnswer */
         SeriesAnswer: {
@@ -2393,7 +2679,7 @@ export interface components {
              * @description Rests until it is resumed.
              * @default false
              */
-            is_paused: boolean;
+            is_paused?: boolean;
             /** Last Error */
             last_error?: string | null;
             /** Last Sync At */
@@ -2488,6 +2774,482 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    show_config_api_config_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Rate limit exceeded",
+                     *       "retry_after": 45
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RateLimitAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_connections_api_config_ssh_connections_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedListAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Rate limit exceeded",
+                     *       "retry_after": 45
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RateLimitAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    save_connection_api_config_ssh_connections_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaveAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Rate limit exceeded",
+                     *       "retry_after": 45
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RateLimitAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_connection_api_config_ssh_connections__key__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `user@host:port`, as the list says. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Rate limit exceeded",
+                     *       "retry_after": 45
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RateLimitAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    show_connection_api_config_ssh_connections__key__details_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `user@host:port`, as the list says. */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedDetailsAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Rate limit exceeded",
+                     *       "retry_after": 45
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RateLimitAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    choose_root_api_config_user_root_dir_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RootBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RootAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Rate limit exceeded",
+                     *       "retry_after": 45
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RateLimitAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     doctor_api_doctor_post: {
         parameters: {
             query?: never;

@@ -6,6 +6,8 @@ export interface Location {
   username: string | null;
   /** Empty: the home directory. */
   path: string;
+  /** The key of a saved connection: what else it takes is kept by Runferry. */
+  saved?: string;
 }
 
 const HOST = /^[A-Za-z0-9_.:][A-Za-z0-9_.:%-]{0,254}$/;

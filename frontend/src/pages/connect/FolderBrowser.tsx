@@ -1,0 +1,205 @@
+/** The folders of the server: one looks around, marked ones hold runs, and one is chosen. Also by keyboard alone. */
+import { Button, Checkbox } from "@mantine/core";
+import { IconArrowUp, IconFile, IconFolder } from "@tabler/icons-react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { Age } from "@/components/Age";
+import { ErrorNote } from "@/components/ErrorNote";
+import { Loading } from "@/components/Loading";
+import { Name } from "@/components/Name";
+import { Bytes } from "@/components/Values";
+import { listAncestors } from "@/format/names";
+import { countOf } from "@/format/numbers";
+import { type Item, useListing, usePreview } from "./browsing";
+import classes from "./FolderBrowser.module.css";
+
+const SHOWN = 2000;
+
+interface Props {
+  connectionId: string;
+  start: string;
+  onChoose: (folder: string) => void;
+  onBack: () => void;
+}
+
+export function FolderBrowser({ connectionId, start, onChoose, onBack }: Props) {
+  const [path, setPath] = useState(start);
+  const [isHiddenShown, setHiddenShown] = useState(false);
+  const listing = useListing(connectionId, path, isHiddenShown);
+  const here = listing.data?.path ?? path;
+  const preview = usePreview(connectionId, listing.data?.path);
+  const runs = preview.data?.is_complete ? preview.data.runs : null;
+  return (
+    <>
+      <div className={classes.bar}>
+        <Crumbs path={here} onGo={setPath} />
+        <Checkbox
+          label="Hidden ones too"
+          checked={isHiddenShown}
+          onChange={(event) => setHiddenShown(event.currentTarget.checked)}
+        />
+      </div>
+      {listing.error ? (
+        <ErrorNote error={listing.error} onRetry={listing.refetch}>
+          {path !== "~" && (
+            <Button variant="default" onClick={() => setPath("~")}>
+              Go to the home folder
+            </Button>
+          )}
+        </ErrorNote>
+      ) : listing.data ? (
+        <Items
+          key={here}
+          path={here}
+          items={listing.data.items}
+          runsIn={preview.data?.runs_in ?? {}}
+          onGo={setPath}
+          onUse={() => onChoose(here)}
+        />
+      ) : (
+        <div className={classes.items}>
+          <Loading what="the folder" />
+        </div>
+      )}
+      <footer className={classes.foot}>
+        <Button disabled={!listing.data} onClick={() => onChoose(here)}>
+          Use this folder
+        </Button>
+        <Button variant="default" onClick={onBack}>
+          Another server
+        </Button>
+        <span className="dim" role="status">
+          {runs === null
+            ? preview.isFetching
+              ? "Looking for runs…"
+              : preview.data && "This folder is large; runs in it are counted once you choose it."
+            : runs === 0
+              ? "No runs found in here so far. Whatever appears later will be."
+              : `${countOf(runs, "run")} found in here`}
+        </span>
+      </footer>
+    </>
+  );
+}
+
+function Crumbs({ path, onGo }: { path: string; onGo: (path: string) => void }) {
+  const steps = path.startsWith("/") ? listAncestors(path) : [[path, path] as [string, string]];
+  return (
+    <nav aria-label="Path" className={classes.crumbs}>
+      {steps.map(([name, to], index) => (
+        <span key={to}>
+          {index > 1 && <span className="dim">/</span>}
+          <button
+            type="button"
+            className={classes.crumb}
+            aria-current={index === steps.length - 1 ? "location" : undefined}
+            onClick={() => onGo(to)}
+          >
+            {name}
+          </button>
+        </span>
+      ))}
+    </nav>
+  );
+}
+
+interface ItemsProps {
+  path: string;
+  items: readonly Item[];
+  runsIn: Record<string, number>;
+  onGo: (path: string) => void;
+  onUse: () => void;
+}
+
+function Items({ path, items, runsIn, onGo, onUse }: ItemsProps) {
+  const list = useRef<HTMLDivElement>(null);
+  const [active, setActive] = useState(0);
+  const parent = path === "/" ? null : path.replace(/\/[^/]+\/?$/, "") || "/";
+  const rows = [...(parent === null ? [] : [null]), ...items.slice(0, SHOWN)];
+
+  useEffect(() => list.current?.focus({ preventScroll: true }), []);
+  useEffect(() => {
+    list.current?.querySelector(`#item-${active}`)?.scrollIntoView({ block: "nearest" });
+  }, [active]);
+
+  function open(place: number): void {
+    const item = rows[place];
+    if (item === null) onGo(parent ?? "/");
+    else if (item?.type === "dir") onGo(item.path);
+  }
+
+  function press(event: KeyboardEvent): void {
+    const actions: Record<string, () => void> = {
+      ArrowDown: () => setActive(Math.min(rows.length - 1, active + 1)),
+      ArrowUp: () => setActive(Math.max(0, active - 1)),
+      Home: () => setActive(0),
+      End: () => setActive(rows.length - 1),
+      Enter: () => open(active),
+      ArrowRight: () => open(active),
+      ArrowLeft: () => parent !== null && onGo(parent),
+      Backspace: () => parent !== null && onGo(parent),
+      " ": onUse,
+    };
+    const action = event.ctrlKey || event.metaKey || event.altKey ? undefined : actions[event.key];
+    if (action) {
+      event.preventDefault();
+      action();
+    }
+  }
+
+  return (
+    <div
+      ref={list}
+      className={classes.items}
+      role="listbox"
+      aria-label={`Folders in ${path}`}
+      aria-activedescendant={rows.length > 0 ? `item-${active}` : undefined}
+      tabIndex={0}
+      onKeyDown={press}
+    >
+      {rows.map((item, place) => (
+        // biome-ignore lint/a11y/useKeyWithClickEvents: the list takes the keys
+        <div
+          key={item?.path ?? ".."}
+          id={`item-${place}`}
+          role="option"
+          aria-selected={place === active}
+          aria-disabled={item !== null && item.type !== "dir"}
+          className={classes.item}
+          onClick={() => {
+            setActive(place);
+            open(place);
+          }}
+        >
+          {item === null ? <Up /> : <One item={item} runs={runsIn[item.name] ?? 0} />}
+        </div>
+      ))}
+      {items.length > SHOWN && <div className={classes.more}>and {items.length - SHOWN} more</div>}
+      {items.length === 0 && <div className={classes.more}>This folder is empty.</div>}
+    </div>
+  );
+}
+
+function Up() {
+  return (
+    <>
+      <IconArrowUp size={16} aria-hidden />
+      <span>The folder above</span>
+    </>
+  );
+}
+
+function One({ item, runs }: { item: Item; runs: number }) {
+  const Icon = item.type === "dir" ? IconFolder : IconFile;
+  return (
+    <>
+      <Icon size={16} aria-hidden className={runs > 0 ? classes.marked : undefined} />
+      <Name text={item.name} kept={10} />
+      {item.is_link && <span className="dim">link</span>}
+      {runs > 0 && <strong className={classes.marked}>{countOf(runs, "run")}</strong>}
+      <span className={classes.facts}>
+        {item.type !== "dir" && <Bytes size={item.size} />}
+        <Age at={item.mtime} />
+      </span>
+    </>
+  );
+}
