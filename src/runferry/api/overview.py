@@ -58,6 +58,17 @@ class AuditAnswer(answers.Answer):
     entries: Annotated[list[AuditEntryAnswer], Field(description="The latest, oldest first; at most 2,000 are kept.")]
 
 
+class SettingsAnswer(answers.Answer):
+    """What is in force; it is changed in `settings_file` and holds from the next start on."""
+
+    settings_file: str
+    strict_host_keys: Annotated[bool, Field(description="A server's first key is asked about, not just remembered.")]
+    connect_timeout: Annotated[float, Field(description="Seconds.")]
+    cache_limit_bytes: int
+    disk_reserve_bytes: int
+    rate_limits: Annotated[dict[str, int], Field(description="Calls per minute and client; 0: any number.")]
+
+
 class SyncBody(schemas.Body):
     sync_id: int
 
@@ -67,6 +78,20 @@ async def list_hosts(service: TheService) -> list[HostAnswer]:
     """List the hosts that `~/.ssh/config` names, in its order."""
     found = await service.overview.hosts()
     return [HostAnswer(alias=one.alias, host=one.host, port=one.port, user=one.username) for one in found]
+
+
+@router.get("/settings", response_model=SettingsAnswer, responses=describe_errors())
+async def show_settings(service: TheService) -> SettingsAnswer:
+    """Show the settings in force."""
+    settings = service.overview.settings
+    return SettingsAnswer(
+        settings_file=str(settings.data_dir / "settings.toml"),
+        strict_host_keys=settings.strict_host_keys,
+        connect_timeout=settings.connect_timeout,
+        cache_limit_bytes=settings.cache_limit_bytes,
+        disk_reserve_bytes=settings.disk_reserve_bytes,
+        rate_limits=dict(settings.rate_limits),
+    )
 
 
 @router.get("/unified/preview", response_model=PreviewAnswer, responses=describe_errors(400, 403, 404, 408, 500))

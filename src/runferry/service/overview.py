@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from runferry.blocking import in_thread
+from runferry.config import Settings
 from runferry.service.audit import Audit
 from runferry.service.connections import Connections
 from runferry.service.preview import Preview, look_through
@@ -15,13 +15,13 @@ from runferry.ssh.hostlist import Suggestion, list_suggestions
 class Overview:
     """Reads; it changes nothing, here or there."""
 
-    def __init__(self, connections: Connections, ssh_config: Path | None) -> None:
+    def __init__(self, connections: Connections, settings: Settings) -> None:
         self._connections = connections
-        self._ssh_config = ssh_config
+        self.settings = settings
 
     async def hosts(self) -> Sequence[Suggestion]:
         """Return the hosts that ``~/.ssh/config`` names."""
-        return await in_thread(list_suggestions, self._ssh_config)
+        return await in_thread(list_suggestions, self.settings.ssh_config)
 
     async def preview(self, path: str, connection_id: str | None, *, seconds: float) -> Preview:
         """Look through a folder for at most so long. Raises NotConnected, NotFound, AccessDenied, NotADirectory."""

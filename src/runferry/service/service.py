@@ -120,7 +120,7 @@ class Service:
         self.configuration = Configuration(settings.data_dir)
         self.recycle_bin = RecycleBin(self._db, settings.data_dir, self._syncs, self.events, clock=clock)
         self.table = Table(self._db)
-        self.overview = Overview(self._connections, settings.ssh_config)
+        self.overview = Overview(self._connections, settings)
         self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)
 
     @property
