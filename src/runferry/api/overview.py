@@ -11,6 +11,7 @@ from pydantic import Field
 from runferry.api import answers, schemas, shapes
 from runferry.api.access import TheService, describe_errors
 from runferry.api.unified import AnyConnection
+from runferry.errors import NotFound
 from runferry.service.preview import Amount
 
 router = APIRouter(prefix="/api", tags=["servers"])
@@ -137,6 +138,14 @@ async def pause(body: SyncBody, service: TheService) -> answers.SyncAnswer:
 async def resume(body: SyncBody, service: TheService) -> answers.SyncAnswer:
     """Let a paused sync go on where it stopped."""
     return shapes.shape_sync(await service.resume_sync(body.sync_id))
+
+
+@router.post("/unified/stop", response_model=answers.MessageAnswer, responses=describe_errors(400, 404, 500))
+async def stop(body: SyncBody, service: TheService) -> answers.MessageAnswer:
+    """End one sync. What it has copied stays."""
+    if not await service.stop_sync(str(body.sync_id)):
+        raise NotFound(f"No sync {body.sync_id} is active; see GET /api/unified/status.")
+    return answers.MessageAnswer(ok=True, message="Stopped; the local copy stays")
 
 
 def shape_amount(amount: Amount) -> AmountAnswer:

@@ -166,6 +166,7 @@ class HostKeyBody(Body):
 
 class SyncBody(ConnectionBody):
     mode: Annotated[Literal["smart", "mirror"] | None, Field(description="Default: both.")] = None
+    sync_id: Annotated[WholeNumber | None, Field(description="Only this one of the connection's syncs.")] = None
 
 
 class ConfigureBody(ConnectionBody):
@@ -191,6 +192,9 @@ class ConfigureBody(ConnectionBody):
     exclude: Annotated[Patterns, Field(description="gitignore patterns; what matches is left out.")] = []
     max_file_size: Annotated[WholeNumber | None, Field(ge=1, le=2**63 - 1, description="Bytes.")] = None
     delete: Annotated[bool, Field(description="Also delete locally what is gone on the server.")] = False
+    additional: Annotated[
+        bool, Field(description="Keep the other roots of this mode too; without it this one replaces them.")
+    ] = False
 
 
 class DeactivateBody(ConnectionBody):

@@ -112,6 +112,7 @@ async def configure_mode(body: schemas.ConfigureBody, service: TheService) -> an
         exclude=tuple(body.exclude),
         max_file_size=body.max_file_size,
         delete=body.delete,
+        is_additional=body.additional,
     )
     return shapes.shape_configured(await service.configure_mode(request, body.connection_id))
 
@@ -138,7 +139,8 @@ async def deactivate_mode(body: schemas.DeactivateBody, service: TheService) -> 
 async def sync(service: TheService, body: schemas.SyncBody | None = None) -> answers.SyncNowAnswer:
     """Look at the whole root again as soon as possible. Answers at once."""
     mode = Mode(body.mode) if body and body.mode else None
-    views = await service.sync_now(mode, body.connection_id if body else None)
+    chosen = body.sync_id if body else None
+    views = await service.sync_now(mode, body.connection_id if body else None, sync_id=chosen)
     message = f"{len(views)} sync{'s' if len(views) != 1 else ''} asked to look again"
     return answers.SyncNowAnswer(ok=True, message=message, syncs=[shapes.shape_sync(view) for view in views])
 

@@ -259,10 +259,15 @@ class Service:
             await self._syncs.deactivate(found.record.id)
         return found is not None
 
-    async def sync_now(self, mode: Mode | None, connection_id: str | None = None) -> Sequence[SyncView]:
-        """Make the connection's syncs look at their whole roots soon. Raises InvalidRequest where there are none."""
+    async def sync_now(
+        self, mode: Mode | None, connection_id: str | None = None, *, sync_id: int | None = None
+    ) -> Sequence[SyncView]:
+        """Make the connection's syncs, or one of them, look at their whole roots soon.
+
+        Raises InvalidRequest where there are none.
+        """
         held = self._connections.find(connection_id)
-        found = self._syncs.list_of(held.id, mode)
+        found = [one for one in self._syncs.list_of(held.id, mode) if sync_id in (None, one.record.id)]
         if not found:
             raise InvalidRequest("No sync is active here. POST /api/unified/configure_mode first.")
         for sync in found:
