@@ -4,6 +4,132 @@
  */
 
 export interface paths {
+    "/api/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Artifacts
+         * @description List the artifacts of all servers by type and name.
+         */
+        get: operations["list_artifacts_api_artifacts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/artifacts/{name}/v{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Version
+         * @description Show one version with what its metadata.json says.
+         */
+        get: operations["get_version_api_artifacts__name__v_version__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete Version
+         * @description Hide a version on this machine; no sync brings it back. The server keeps what it has.
+         */
+        delete: operations["delete_version_api_artifacts__name__v_version__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/artifacts/{name}/v{version}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Files
+         * @description List a version's files as its manifest has them; one that is not here has no `absolute_path`.
+         *
+         *     A manifest that is not here is fetched where its server can be reached.
+         */
+        get: operations["list_files_api_artifacts__name__v_version__files_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/artifacts/{name}/v{version}/lineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Lineage
+         * @description Show which runs made and used a version, what else they used and made, and so on.
+         */
+        get: operations["show_lineage_api_artifacts__name__v_version__lineage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/artifacts/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Versions
+         * @description List the versions of an artifact. A name that several have is answered 409; `candidates` are queries to add.
+         */
+        get: operations["list_versions_api_artifacts__name__versions_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/artifacts/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Stats
+         * @description Count artifacts, versions and bytes, by type and by server.
+         */
+        get: operations["show_stats_api_artifacts_stats_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/config": {
         parameters: {
             query?: never;
@@ -414,6 +540,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{run_id}/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Run Artifacts
+         * @description List what a run created and what it used.
+         */
+        get: operations["list_run_artifacts_api_runs__run_id__artifacts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Files
+         * @description List a run's files with what is here of each. `depth=1` shows one level of `prefix`, for trees.
+         */
+        get: operations["list_files_api_runs__run_id__files_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read File
+         * @description Give a file's bytes as they are now. In smart mode what is not here is fetched, and sent as it comes.
+         *
+         *     `Range` (one range), `If-Range`, `If-None-Match` and HEAD work as in RFC 9110; the entity tag is strong. A short
+         *     range of a file that is not here is read from the server, without fetching the rest. `Age` tells how many seconds
+         *     ago the server had exactly this, `Runferry-Freshness` whether it was
+         *     asked (`live`), could not be (`offline`), could not tell (`stale`) or has it no more (`gone`).
+         *     Should the file change while it is sent, the connection ends: bytes of two versions are never mixed.
+         */
+        get: operations["read_file_api_runs__run_id__files__path__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{run_id}/logs": {
         parameters: {
             query?: never;
@@ -571,6 +763,26 @@ export interface paths {
          * @description Draw metrics of many runs at a width. A run that cannot be shown is in `missing_runs`, with the reason.
          */
         get: operations["compare_series_api_series_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Settings
+         * @description Show the settings in force.
+         */
+        get: operations["show_settings_api_settings_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -952,6 +1164,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/unified/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop
+         * @description End one sync. What it has copied stays.
+         */
+        post: operations["stop_api_unified_stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/unified/sync": {
         parameters: {
             query?: never;
@@ -982,6 +1214,66 @@ export interface components {
             bytes: number;
             /** Files */
             files: number;
+        };
+        /**
+         * ArtifactAnswer
+         * @description One artifact. Names may repeat: `server`, `type` and `root` (its storage root there) tell them apart.
+         */
+        ArtifactAnswer: {
+            /**
+             * Aliases
+             * @description Alias to version, as versions.json says; empty where that may not be read on the server.
+             */
+            aliases: {
+                [key: string]: number;
+            };
+            /** Created At */
+            created_at: number | null;
+            /** Latest Version */
+            latest_version: number;
+            /** Name */
+            name: string;
+            /** Num Versions */
+            num_versions: number;
+            /** Root */
+            root: string;
+            /** Server */
+            server: string;
+            /**
+             * Size Bytes
+             * @description Of the latest version.
+             */
+            size_bytes: number;
+            /**
+             * Total Size Bytes
+             * @description Of all versions, as if nothing were shared.
+             */
+            total_size_bytes: number;
+            /** Type */
+            type: string;
+            /** Updated At */
+            updated_at: number | null;
+        };
+        /** ArtifactFileAnswer */
+        ArtifactFileAnswer: {
+            /**
+             * Absolute Path
+             * @description On this machine; null where it is not here.
+             */
+            absolute_path: string | null;
+            /**
+             * Digest
+             * @example sha256:2816597888e4a0d3a36b82b83316ab32680eb8f00f8cd3b904d681246d
+             */
+            digest: string | null;
+            /** Is Remote */
+            is_remote: boolean;
+            /** Modified At */
+            modified_at: number | null;
+            /** Path */
+            path: string;
+            /** Size */
+            size: number;
         };
         /** AuditAnswer */
         AuditAnswer: {
@@ -1109,6 +1401,12 @@ export interface components {
          *     }
          */
         ConfigureBody: {
+            /**
+             * Additional
+             * @description Keep the other roots of this mode too; without it this one replaces them.
+             * @default false
+             */
+            additional?: boolean;
             /**
              * Auto Sync
              * @description Smart mode only; false: one sync now, then on request.
@@ -1351,6 +1649,15 @@ export interface components {
             /** Username */
             username?: string | null;
         };
+        /** Counts */
+        Counts: {
+            /** Artifacts */
+            artifacts: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Versions */
+            versions: number;
+        };
         /**
          * CurveAnswer
          * @description Columns of one length: `x`, and `min`, `max`, `last` of each bucket (null: no finite number), or `text`.
@@ -1472,6 +1779,15 @@ export interface components {
             /** Server */
             server: string;
         };
+        /** DeletedVersionAnswer */
+        DeletedVersionAnswer: {
+            /** Freed Bytes */
+            freed_bytes: number;
+            /** Message */
+            message: string;
+            /** Ok */
+            ok: boolean;
+        };
         /** DirectoryItem */
         DirectoryItem: {
             /** Children */
@@ -1514,6 +1830,21 @@ export interface components {
             /** Ok */
             ok: boolean;
         };
+        /**
+         * EdgeAnswer
+         * @description `produces` leads from a run to an artifact; `uses` from an artifact to the run or artifact made with it.
+         */
+        EdgeAnswer: {
+            /**
+             * Edge Type
+             * @enum {string}
+             */
+            edge_type: "uses" | "produces";
+            /** Source */
+            source: string;
+            /** Target */
+            target: string;
+        };
         /** EmptiedAnswer */
         EmptiedAnswer: {
             /** Freed Bytes */
@@ -1552,6 +1883,49 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /**
+         * FileAnswer
+         * @description One path, relative to the run's directory. Of a directory the counts are of all that lies below.
+         */
+        FileAnswer: {
+            /** Bytes */
+            bytes?: number | null;
+            /** Files */
+            files?: number | null;
+            /**
+             * Gone At
+             * @description Since when it is gone from the server; kept here.
+             */
+            gone_at?: number | null;
+            /** Held Bytes */
+            held_bytes?: number | null;
+            /**
+             * Is Link
+             * @default false
+             */
+            is_link?: boolean;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "file" | "dir" | "link" | "other";
+            /**
+             * Local
+             * @description How much of what the server has is here; of a directory, of the files below it.
+             * @enum {string}
+             */
+            local: "full" | "partial" | "none";
+            /**
+             * Mtime
+             * @description Seconds since the epoch, by the server's clock.
+             */
+            mtime: number;
+            /** Path */
+            path: string;
+            problem?: components["schemas"]["FileProblem"] | null;
+            /** Size */
+            size: number;
+        };
         /** FileCounts */
         FileCounts: {
             /** Bytes */
@@ -1562,6 +1936,13 @@ export interface components {
             held_bytes: number;
             /** Listed */
             listed: number;
+        };
+        /** FileProblem */
+        FileProblem: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
         };
         /** FreshnessAnswer */
         FreshnessAnswer: {
@@ -1699,6 +2080,20 @@ export interface components {
             port: number;
             /** Username */
             username: string;
+        };
+        /** LineageAnswer */
+        LineageAnswer: {
+            /** Edges */
+            edges: components["schemas"]["EdgeAnswer"][];
+            /**
+             * Is Whole
+             * @description False: it goes on beyond 2000 nodes.
+             */
+            is_whole: boolean;
+            /** Nodes */
+            nodes: components["schemas"]["NodeAnswer"][];
+            /** Root Artifact */
+            root_artifact: string;
         };
         /** ListedMirrorTask */
         ListedMirrorTask: {
@@ -1992,6 +2387,22 @@ export interface components {
             /** Key */
             key: string;
         };
+        /** NodeAnswer */
+        NodeAnswer: {
+            /** Label */
+            label: string;
+            /** Metadata */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** Node Id */
+            node_id: string;
+            /**
+             * Node Type
+             * @enum {string}
+             */
+            node_type: "artifact" | "run";
+        };
         /** NonFinite */
         NonFinite: {
             /**
@@ -2117,6 +2528,19 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /** ReferenceAnswer */
+        ReferenceAnswer: {
+            /** Checksum */
+            checksum: string | null;
+            /** Metadata */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** Size */
+            size: number | null;
+            /** Uri */
+            uri: string;
+        };
         /** ReindexAnswer */
         ReindexAnswer: {
             /** Error */
@@ -2229,6 +2653,48 @@ export interface components {
             /** Status Evidence */
             status_evidence: string | null;
         };
+        /**
+         * RunArtifactAnswer
+         * @description An artifact in a run's lists. `is_known` false: it was never stored, or is not in the index; then no version.
+         */
+        RunArtifactAnswer: {
+            /** Created At */
+            created_at: number | null;
+            /** Is Known */
+            is_known: boolean;
+            /**
+             * Item
+             * @description As the tool wrote it.
+             */
+            item: {
+                [key: string]: unknown;
+            };
+            /** Name */
+            name: string;
+            /** Num Files */
+            num_files: number | null;
+            /** Root */
+            root: string | null;
+            /** Server */
+            server: string | null;
+            /** Size Bytes */
+            size_bytes: number | null;
+            /** Type */
+            type: string;
+            /** Uri */
+            uri: string | null;
+            /** Used At */
+            used_at: number | null;
+            /** Version */
+            version: number | null;
+        };
+        /** RunArtifactsAnswer */
+        RunArtifactsAnswer: {
+            /** Created */
+            created: components["schemas"]["RunArtifactAnswer"][];
+            /** Used */
+            used: components["schemas"]["RunArtifactAnswer"][];
+        };
         /** RunDetailAnswer */
         RunDetailAnswer: {
             /** Artifacts Created Count */
@@ -2322,6 +2788,82 @@ export interface components {
             /** Tags */
             tags: string[];
         };
+        /** FilesAnswer */
+        runferry__api__answers_artifacts__FilesAnswer: {
+            /** Artifact */
+            artifact: string;
+            /** Files */
+            files: components["schemas"]["ArtifactFileAnswer"][];
+            /**
+             * Is Complete
+             * @description False: the manifest is not at hand; this is the server's listing.
+             */
+            is_complete: boolean;
+            /**
+             * Is Remote
+             * @description Not all of it is on this machine.
+             */
+            is_remote: boolean;
+            /** References */
+            references: components["schemas"]["ReferenceAnswer"][];
+            /** Server */
+            server: string;
+            /** Total Files */
+            total_files: number;
+            /** Total References */
+            total_references: number;
+            /** Total Size */
+            total_size: number;
+            /** Version */
+            version: number;
+        };
+        /**
+         * FilesAnswer
+         * @description A page of a run's files, sorted by path.
+         * @example {
+         *       "count": 1,
+         *       "files": [
+         *         {
+         *           "is_link": false,
+         *           "kind": "file",
+         *           "local": "none",
+         *           "mtime": 1767268800.25,
+         *           "path": "model.pt",
+         *           "size": 204800000
+         *         }
+         *       ],
+         *       "held_bytes": 5120,
+         *       "root": "/data/runicorn/cv/yolo/runs/20260101_120000_a1b2c3",
+         *       "run": "gpu1/20260101_120000_a1b2c3",
+         *       "total_bytes": 204857600,
+         *       "total_files": 7
+         *     }
+         */
+        runferry__api__answers_files__FilesAnswer: {
+            /**
+             * Count
+             * @description Entries on all pages of this listing.
+             */
+            count: number;
+            /** Files */
+            files: components["schemas"]["FileAnswer"][];
+            /** Held Bytes */
+            held_bytes: number;
+            /**
+             * Root
+             * @description The run's directory on the server.
+             */
+            root: string;
+            /** Run */
+            run: string;
+            /** Total Bytes */
+            total_bytes: number;
+            /**
+             * Total Files
+             * @description Of the whole run, whatever was asked for.
+             */
+            total_files: number;
+        };
         /** SyncBody */
         runferry__api__overview__SyncBody: {
             /** Sync Id */
@@ -2339,6 +2881,11 @@ export interface components {
              * @description Default: both.
              */
             mode?: ("smart" | "mirror") | null;
+            /**
+             * Sync Id
+             * @description Only this one of the connection's syncs.
+             */
+            sync_id?: number | null;
         };
         /** RunIdsBody */
         RunIdsBody: {
@@ -2545,6 +3092,35 @@ export interface components {
             /** Sessions */
             sessions: components["schemas"]["LegacySession"][];
         };
+        /**
+         * SettingsAnswer
+         * @description What is in force; it is changed in `settings_file` and holds from the next start on.
+         */
+        SettingsAnswer: {
+            /** Cache Limit Bytes */
+            cache_limit_bytes: number;
+            /**
+             * Connect Timeout
+             * @description Seconds.
+             */
+            connect_timeout: number;
+            /** Disk Reserve Bytes */
+            disk_reserve_bytes: number;
+            /**
+             * Rate Limits
+             * @description Calls per minute and client; 0: any number.
+             */
+            rate_limits: {
+                [key: string]: number;
+            };
+            /** Settings File */
+            settings_file: string;
+            /**
+             * Strict Host Keys
+             * @description A server's first key is asked about, not just remembered.
+             */
+            strict_host_keys: boolean;
+        };
         /** SmartConfig */
         SmartConfig: {
             /** Auto Sync */
@@ -2631,6 +3207,23 @@ export interface components {
             keys: string[];
             /** Metric */
             metric?: string | null;
+        };
+        /** StatsAnswer */
+        StatsAnswer: {
+            /** By Server */
+            by_server: {
+                [key: string]: components["schemas"]["Counts"];
+            };
+            /** By Type */
+            by_type: {
+                [key: string]: components["schemas"]["Counts"];
+            };
+            /** Total Artifacts */
+            total_artifacts: number;
+            /** Total Size Bytes */
+            total_size_bytes: number;
+            /** Total Versions */
+            total_versions: number;
         };
         /** StatusAnswer */
         StatusAnswer: {
@@ -2765,6 +3358,98 @@ export interface components {
             /** Names */
             names: string[];
         };
+        /** VersionAnswer */
+        VersionAnswer: {
+            /** Aliases */
+            aliases: string[];
+            /** Created At */
+            created_at: number | null;
+            /** Created By Run */
+            created_by_run: string | null;
+            /** Num Files */
+            num_files: number;
+            /** Remote Dir */
+            remote_dir: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Version */
+            version: number;
+        };
+        /**
+         * VersionDetailsAnswer
+         * @description `metadata_is_here` false: metadata.json could not be read, and what only it tells is missing.
+         */
+        VersionDetailsAnswer: {
+            /** Aliases */
+            aliases: string[];
+            /** Created At */
+            created_at: number | null;
+            /** Created By Run */
+            created_by_run: string | null;
+            /** Created By User */
+            created_by_user: string | null;
+            /** Description */
+            description: string | null;
+            /**
+             * Local Dir
+             * @description On this machine; null where nothing of it is here.
+             */
+            local_dir: string | null;
+            /** Manifest Digest */
+            manifest_digest: string | null;
+            /** Metadata */
+            metadata: {
+                [key: string]: unknown;
+            };
+            /** Metadata Is Here */
+            metadata_is_here: boolean;
+            /** Name */
+            name: string;
+            /** Num Files */
+            num_files: number;
+            /** Num References */
+            num_references: number;
+            /** Parent Artifacts */
+            parent_artifacts: unknown[];
+            /** Remote Dir */
+            remote_dir: string;
+            /** Root */
+            root: string;
+            /** Server */
+            server: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Status */
+            status: string | null;
+            /** Tags */
+            tags: string[];
+            /** Type */
+            type: string;
+            /** Updated At */
+            updated_at: number | null;
+            /** Version */
+            version: number;
+        };
+        /** VersionsAnswer */
+        VersionsAnswer: {
+            /** Aliases */
+            aliases: {
+                [key: string]: number;
+            };
+            /** Name */
+            name: string;
+            /** Root */
+            root: string;
+            /** Server */
+            server: string;
+            /** Type */
+            type: string;
+            /**
+             * Versions
+             * @description The newest first.
+             */
+            versions: components["schemas"]["VersionAnswer"][];
+        };
     };
     responses: never;
     parameters: never;
@@ -2774,6 +3459,645 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_artifacts_api_artifacts_get: {
+        parameters: {
+            query?: {
+                /** @description The storage root on the server. */
+                root?: string | null;
+                /** @description A server's label. */
+                server?: string | null;
+                /** @description Such as model or dataset. */
+                type?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArtifactAnswer"][];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_version_api_artifacts__name__v_version__get: {
+        parameters: {
+            query?: {
+                /** @description The storage root on the server. */
+                root?: string | null;
+                /** @description A server's label. */
+                server?: string | null;
+                /** @description Such as model or dataset. */
+                type?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description An artifact's name; it may hold slashes. */
+                name: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionDetailsAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_version_api_artifacts__name__v_version__delete: {
+        parameters: {
+            query?: {
+                /** @description Also remove the local bytes, and never fetch them again. */
+                permanent?: boolean;
+                /** @description The storage root on the server. */
+                root?: string | null;
+                /** @description A server's label. */
+                server?: string | null;
+                /** @description Such as model or dataset. */
+                type?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description An artifact's name; it may hold slashes. */
+                name: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedVersionAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_files_api_artifacts__name__v_version__files_get: {
+        parameters: {
+            query?: {
+                /** @description The storage root on the server. */
+                root?: string | null;
+                /** @description A server's label. */
+                server?: string | null;
+                /** @description Such as model or dataset. */
+                type?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description An artifact's name; it may hold slashes. */
+                name: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["runferry__api__answers_artifacts__FilesAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    show_lineage_api_artifacts__name__v_version__lineage_get: {
+        parameters: {
+            query?: {
+                /** @description How many steps from the artifact. */
+                max_depth?: number;
+                /** @description The storage root on the server. */
+                root?: string | null;
+                /** @description A server's label. */
+                server?: string | null;
+                /** @description Such as model or dataset. */
+                type?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description An artifact's name; it may hold slashes. */
+                name: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineageAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_versions_api_artifacts__name__versions_get: {
+        parameters: {
+            query?: {
+                /** @description The storage root on the server. */
+                root?: string | null;
+                /** @description A server's label. */
+                server?: string | null;
+                /** @description Such as model or dataset. */
+                type?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description An artifact's name; it may hold slashes. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionsAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    show_stats_api_artifacts_stats_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatsAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     show_config_api_config_get: {
         parameters: {
             query?: never;
@@ -4320,6 +5644,344 @@ export interface operations {
             };
         };
     };
+    list_run_artifacts_api_runs__run_id__artifacts_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A run's `id`, or its unique `key`. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunArtifactsAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_files_api_runs__run_id__files_get: {
+        parameters: {
+            query?: {
+                /** @description 0: all files below, as a flat list. 1: one level, directories with totals. */
+                depth?: number;
+                /** @description The most entries to answer. */
+                limit?: number;
+                offset?: number;
+                /** @description A directory, relative to the run's. */
+                prefix?: string;
+            };
+            header?: never;
+            path: {
+                /** @description A run's `id`, or its unique `key`. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["runferry__api__answers_files__FilesAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    read_file_api_runs__run_id__files__path__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A file's path, relative to the run's directory. */
+                path: string;
+                /** @description A run's `id`, or its unique `key`. */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description The range that was asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The client has this version already (`If-None-Match`). */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "events.jsonl is no longer on the server."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The range lies behind the end; `Content-Range: bytes *\/<size>`. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     read_logs_api_runs__run_id__logs_get: {
         parameters: {
             query?: {
@@ -5381,6 +7043,40 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    show_settings_api_settings_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -6996,6 +8692,86 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StatusAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    stop_api_unified_stop_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["runferry__api__overview__SyncBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageAnswer"];
                 };
             };
             /** @description Bad Request */
