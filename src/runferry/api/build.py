@@ -9,7 +9,20 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import Lifespan
 
 from runferry import __version__
-from runferry.api import config, events, health, legacy_ssh, logs, metrics, overview, recycle, runs, table, unified
+from runferry.api import (
+    artifacts,
+    config,
+    events,
+    health,
+    legacy_ssh,
+    logs,
+    metrics,
+    overview,
+    recycle,
+    runs,
+    table,
+    unified,
+)
 from runferry.api.errors import install_error_handlers
 
 DESCRIPTION = """Live, correct local copies of ML experiments on remote servers, over plain SSH.
@@ -31,7 +44,20 @@ def build_api(lifespan: Lifespan[FastAPI]) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,
     )
-    for module in (unified, config, logs, metrics, overview, table, recycle, runs, events, health, legacy_ssh):
+    for module in (
+        unified,
+        config,
+        logs,
+        metrics,
+        overview,
+        table,
+        recycle,
+        artifacts,
+        runs,
+        events,
+        health,
+        legacy_ssh,
+    ):
         app.include_router(module.router)
     install_error_handlers(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]

@@ -18,6 +18,7 @@ from runferry.ingest import Ingest
 from runferry.model import Kind
 from runferry.remote.base import BrowseEntry
 from runferry.service.active import SyncPlaces
+from runferry.service.artifacts import Artifacts
 from runferry.service.cache import Cache
 from runferry.service.configuration import Configuration
 from runferry.service.connections import Connections, ConnectRequest, Held
@@ -26,6 +27,7 @@ from runferry.service.doctor import Doctor, Report
 from runferry.service.durability import Durability
 from runferry.service.events import EventBus
 from runferry.service.landings import Landings
+from runferry.service.lineage import Lineage
 from runferry.service.lock import DataLock
 from runferry.service.logs import Logs
 from runferry.service.modes import ModeRequest
@@ -121,6 +123,8 @@ class Service:
         self.recycle_bin = RecycleBin(self._db, settings.data_dir, self._syncs, self.events, clock=clock)
         self.table = Table(self._db)
         self.overview = Overview(self._connections, settings)
+        self.artifacts = Artifacts(self._db, settings.data_dir, self.demand, self.recycle_bin, clock=clock)
+        self.lineage = Lineage(self._db, self.artifacts)
         self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)
 
     @property

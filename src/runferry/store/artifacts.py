@@ -1,6 +1,6 @@
 """The index of artifact versions. Everything here blocks; it reads no artifact files.
 
-An artifact is what has one type and one name on one server; each row is one version of it.
+Each row is one version as one sync sees it; ``store.catalogue`` makes artifacts of them.
 """
 
 from __future__ import annotations
@@ -10,17 +10,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, and_, select, update
 
 from runferry.model import ArtifactVersion
 from runferry.store.db import Database, split, upsert
 from runferry.store.runs import SyncScope
-from runferry.store.tables import artifacts, servers
+from runferry.store.tables import artifacts, files, hidden_artifacts, servers, syncs
+
+
+@dataclass(frozen=True, slots=True)
+class LocalCopy:
+    """Where a sync keeps its copy of a version: ``local_dir`` is relative to the data directory, ``path`` to it."""
+
+    sync_id: int
+    local_dir: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRow:
-    """One version as the index has it; ``remote_dir`` is absolute on the server."""
+    """One version as the index has it; ``remote_dir`` is absolute on the server.
+
+    ``copies`` has one entry per sync that sees it. ``is_hidden``: the user deleted it here.
+    """
 
     sync_id: int
     server_id: int
@@ -28,6 +40,12 @@ class ArtifactRow:
     remote_dir: str
     version: ArtifactVersion
     gone_at: float | None
+    copies: tuple[LocalCopy, ...] = ()
+    is_hidden: bool = False
+
+    @property
+    def is_shown(self) -> bool:
+        return self.gone_at is None and not self.is_hidden
 
 
 class ArtifactStore:
@@ -37,18 +55,33 @@ class ArtifactStore:
         self._db = db
 
     def list_versions(self, server_id: int | None = None) -> list[ArtifactRow]:
-        """Return the versions that are still on their servers, by type, name and version.
+        """Return the versions that are still on their servers and not deleted here, by type, name and version.
 
         One that several syncs see appears once.
         """
-        query = select(artifacts, servers.c.label).join(servers, servers.c.id == artifacts.c.server_id)
-        query = query.where(artifacts.c.gone_at.is_(None))
-        if server_id is not None:
-            query = query.where(artifacts.c.server_id == server_id)
+        found = [row for row in self.list_all() if row.is_shown]
+        return [row for row in found if server_id in (None, row.server_id)]
+
+    def list_all(self, name: str | None = None) -> list[ArtifactRow]:
+        """Return all versions ever seen, or those of artifacts with this name; those that are gone or hidden too."""
+        archived = and_(
+            files.c.sync_id == artifacts.c.sync_id, files.c.path == artifacts.c.path, files.c.kind == "file"
+        )
+        query = select(artifacts, servers.c.label, syncs.c.local_dir, files.c.size).outerjoin(files, archived)
+        query = query.join(servers, servers.c.id == artifacts.c.server_id).join(
+            syncs, syncs.c.id == artifacts.c.sync_id
+        )
+        if name is not None:
+            query = query.where(artifacts.c.name == name)
         order = (artifacts.c.type, artifacts.c.name, artifacts.c.version, artifacts.c.created_at, artifacts.c.sync_id)
+        hidden = select(hidden_artifacts.c.server_id, hidden_artifacts.c.remote_dir)
         with self._db.reading() as connection:
-            rows = [_read_row(row) for row in connection.execute(query.order_by(*order))]
-        return list({(row.server_id, row.remote_dir): row for row in reversed(rows)}.values())[::-1]
+            rows = connection.execute(query.order_by(*order)).all()
+            is_hidden = {(row.server_id, row.remote_dir) for row in connection.execute(hidden)}
+        seen: dict[tuple[int, str], list[Row[Any]]] = {}
+        for row in rows:
+            seen.setdefault((row.server_id, row.remote_dir), []).append(row)
+        return [_read_row(copies, is_hidden=place in is_hidden) for place, copies in seen.items()]
 
     def upsert(self, connection: Connection, scope: SyncScope, found: Sequence[ArtifactVersion]) -> None:
         """Bring the rows of ``found`` in step; those that were gone are back."""
@@ -91,7 +124,13 @@ class ArtifactStore:
 _FIELDS = [name for name in ArtifactVersion.__dataclass_fields__ if name != "aliases"]
 
 
-def _read_row(row: Row[Any]) -> ArtifactRow:
+def _read_row(copies: Sequence[Row[Any]], *, is_hidden: bool) -> ArtifactRow:
+    """Join what syncs say of one version: whoever still sees it, first the one that was first."""
+    row = min(copies, key=lambda copy: (copy.gone_at is not None, copy.sync_id))
     values: dict[str, Any] = {name: row._mapping[name] for name in _FIELDS}
+    values["size_bytes"] = row.size_bytes or row.size or 0  # an archived file says its size by being listed
     version = ArtifactVersion(aliases=tuple(orjson.loads(row.aliases)), **values)
-    return ArtifactRow(row.sync_id, row.server_id, row.label, row.remote_dir, version, row.gone_at)
+    places = tuple(LocalCopy(copy.sync_id, copy.local_dir, copy.path) for copy in copies)
+    return ArtifactRow(
+        row.sync_id, row.server_id, row.label, row.remote_dir, version, row.gone_at, places, is_hidden=is_hidden
+    )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Select, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, exists, func, not_, or_, select, update
 
 from runferry.errors import Ambiguous, NotFound
 from runferry.model import Liveness, ProcessQuestion, ProcessState, Run, RunStatus
@@ -27,7 +27,7 @@ from runferry.store.run_list import (
     select_visible,
 )
 from runferry.store.run_values import derive_columns, write_facts
-from runferry.store.tables import artifacts, runs, servers, syncs
+from runferry.store.tables import artifacts, hidden_artifacts, runs, servers, syncs
 from runferry.store.verdict import Check
 
 _DOCUMENTS = ("summary", "meta", "environment", "assets")
@@ -205,8 +205,12 @@ class RunStore:
         """Return how many runs and how many artifacts (by type and name) lists show, of one server or of all."""
         with self._db.reading() as connection:
             runs_query = select_count(RunFilter(), select_visible(connection))
+            is_hidden = exists().where(
+                hidden_artifacts.c.server_id == artifacts.c.server_id,
+                hidden_artifacts.c.remote_dir == artifacts.c.remote_dir,
+            )
             names = select(artifacts.c.server_id, artifacts.c.type, artifacts.c.name).where(
-                artifacts.c.gone_at.is_(None)
+                artifacts.c.gone_at.is_(None), not_(is_hidden)
             )
             if server_id is not None:
                 runs_query = runs_query.where(runs.c.server_id == server_id)
