@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from runferry.service.views import ConnectionView, SyncView
 from runferry.ssh.credentials import Credentials
 from runferry.ssh.target import Target
 from runferry.store.db import Database
+from runferry.store.files import probe_volume
 from runferry.store.sync_state import FileRecord, SyncState
 from runferry.sync.safety import SECOND_LOOK_AFTER
 from runferry.sync.spec import Mode, SessionState
@@ -28,10 +29,16 @@ from tests.support.waiting import eventually
 class Ferry:
     """A service on its own data directory, connected to test servers; an asynchronous context manager."""
 
-    def __init__(self, folder: Path, *, second_look_after: float = SECOND_LOOK_AFTER) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        second_look_after: float = SECOND_LOOK_AFTER,
+        probe_volume: Callable[[Path], bool] = probe_volume,
+    ) -> None:
         self.data_dir = folder / "data"
         settings = Settings(self.data_dir, ssh_config=folder / "no-config", user_known_hosts=folder / "no-known-hosts")
-        self.service = Service(settings, second_look_after=second_look_after)
+        self.service = Service(settings, second_look_after=second_look_after, probe_volume=probe_volume)
 
     async def __aenter__(self) -> Ferry:
         await self.service.open()

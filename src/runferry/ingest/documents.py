@@ -20,7 +20,7 @@ from runferry.formats import READERS, Has, Reader
 from runferry.model import ArtifactVersion, Entry
 from runferry.store.artifacts import ArtifactStore
 from runferry.store.db import Database, split
-from runferry.store.files import check_path
+from runferry.store.files import local_parts
 from runferry.store.runs import RunStore, SyncScope
 from runferry.store.tables import artifacts, runs
 from runferry.store.vanished import find_below
@@ -233,7 +233,7 @@ def _is_present(version_dir: str, has: Has) -> bool:
 def _read_local(root: Path, path: str) -> bytes | None:
     """Return a file of the local copy, or None where it is not here, not a plain file or too large."""
     try:
-        location = root.joinpath(*check_path(path))
+        location = root.joinpath(*local_parts(root, path))
         descriptor = os.open(location, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, InvalidRequest):
         return None

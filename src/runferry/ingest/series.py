@@ -22,7 +22,7 @@ from runferry.errors import InvalidRequest
 from runferry.formats import SERIES_READERS
 from runferry.formats.series import Batch, SeriesReader
 from runferry.store.db import Database
-from runferry.store.files import check_path
+from runferry.store.files import local_parts
 from runferry.store.series import HeldFile, SeriesStore, SourceRow
 from runferry.store.series_writer import Advance, SeriesWriter
 
@@ -234,7 +234,7 @@ def list_parents(path: str) -> Iterator[str]:
 def open_local(root: Path, path: str) -> Iterator[int | None]:
     """Open a file of the local copy; gives None where it is not here or no plain file."""
     try:
-        location = root.joinpath(*check_path(path))
+        location = root.joinpath(*local_parts(root, path))
         descriptor = os.open(location, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, InvalidRequest):
         yield None

@@ -59,6 +59,7 @@ class SyncPlaces:
     attentions: Attentions
     admit: Callable[[int, Mapping[str, int]], Awaitable[Mapping[str, RunferryError]]]
     second_look_after: float
+    probe_volume: Callable[[Path], bool]
 
 
 class ActiveSync:

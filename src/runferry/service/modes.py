@@ -12,6 +12,7 @@ from pathspec import GitIgnoreSpec
 
 from runferry.errors import InvalidRequest
 from runferry.service.records import SyncRecord
+from runferry.store.names import FOLDING
 from runferry.sync.spec import Mode, SyncSpec
 
 FOLDERS = {Mode.SMART: "cache", Mode.MIRROR: "mirror"}
@@ -71,8 +72,11 @@ def is_pattern(text: str) -> bool:
     return True
 
 
-def name_local_dir(directory: str, request: ModeRequest) -> str:
-    """Return where a root's copy goes, relative to the data directory: readable, and unique by the hash."""
+def name_local_dir(directory: str, request: ModeRequest, *, is_folding: bool) -> str:
+    """Return where a root's copy goes, relative to the data directory: readable, and unique by the hash.
+
+    Where the volume folds names (``is_folding``) the name says so.
+    """
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", request.remote_root).strip("-.")[-60:].strip("-.") or "root"
     mark = blake2b(request.remote_root.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
-    return f"{FOLDERS[request.mode]}/{directory}/{slug}-{mark}"
+    return f"{FOLDERS[request.mode]}/{directory}/{slug}-{mark}{FOLDING if is_folding else ''}"

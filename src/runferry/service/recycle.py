@@ -12,6 +12,7 @@ from runferry.errors import Ambiguous, NotFound, RunferryError
 from runferry.service.events import EventBus
 from runferry.service.syncs import Syncs
 from runferry.store.db import Database
+from runferry.store.names import describe_place
 from runferry.store.recycle import Place, RecycleStore
 from runferry.store.removal import remove_local
 from runferry.store.run_list import RunFilter
@@ -156,7 +157,7 @@ class RecycleBin:
         return self._runs.list_runs(RunFilter(deleted=True))[0]
 
     def _make_item(self, row: RunRow, at: float, note: str | None = None) -> BinItem:
-        directory = f"{self._data_dir}/{row.local_dir}/{row.path}".rstrip("/")
+        directory = describe_place(self._data_dir / row.local_dir, row.path)
         return BinItem(
             row, directory, effective_status_of(row.status, row.check), at, "server" if note else "local", note
         )

@@ -23,6 +23,7 @@ from runferry.service.syncs import Syncs
 from runferry.service.tasks import Tasks
 from runferry.service.views import Freshness, RunDetail, RunView
 from runferry.store.db import Database
+from runferry.store.names import describe_place
 from runferry.store.run_facts import find_config, find_tags, flatten
 from runferry.store.run_list import RunFilter
 from runferry.store.runs import RunRow, RunStore
@@ -204,7 +205,7 @@ def make_view(
     return RunView(
         id=row.run_id,
         key=row.key,
-        run_dir=f"{data_dir}/{row.local_dir}/{row.path}".rstrip("/"),
+        run_dir=describe_place(data_dir / row.local_dir, row.path),
         remote_dir=row.remote_dir,
         path=row.path,
         server=row.server,

@@ -50,6 +50,7 @@ from runferry.ssh.sshconfig import list_aliases
 from runferry.ssh.target import Target
 from runferry.store.checkpoint import Checkpoints
 from runferry.store.db import Database
+from runferry.store.files import probe_volume
 from runferry.store.run_list import RunFilter
 from runferry.sync.attention import Attentions
 from runferry.sync.safety import SECOND_LOOK_AFTER
@@ -76,8 +77,9 @@ class Service:
         clock: Clock = time.time,
         is_resuming: bool = True,
         second_look_after: float = SECOND_LOOK_AFTER,
+        probe_volume: Callable[[Path], bool] = probe_volume,
     ) -> None:
-        """``second_look_after``: see ``sync.safety``."""
+        """``second_look_after``: see ``sync.safety``; ``probe_volume``: see ``store.files``."""
         self.data_dir: Path = settings.data_dir
         self.events = EventBus(epoch=secrets.token_hex(4))
         self._settings = settings
@@ -112,6 +114,7 @@ class Service:
             attentions=attentions,
             admit=self.cache.admit,
             second_look_after=second_look_after,
+            probe_volume=probe_volume,
         )
         self._syncs = Syncs(places, clock=clock)
         self.demand = Demand(self._syncs, attentions)

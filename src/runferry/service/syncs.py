@@ -43,13 +43,14 @@ class Syncs:
 
     async def configure(self, held: Held, request: ModeRequest) -> ActiveSync:
         """Start a sync of ``request.remote_root`` (resolved), or change the running one."""
+        is_folding = await in_thread(self._places.probe_volume, self._places.data_dir / "staging")
         new = SyncRecord(
             id=0,
             server_id=held.server.id,
             connection_id=held.id,
             mode=request.mode,
             remote_root=request.remote_root,
-            local_dir=name_local_dir(held.server.directory, request),
+            local_dir=name_local_dir(held.server.directory, request, is_folding=is_folding),
             options=request.options(),
             is_active=True,
             created_at=self._clock(),

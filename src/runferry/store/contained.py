@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from runferry.store.files import check_path
+from runferry.store.files import local_parts
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -42,8 +42,8 @@ def remove_file(root: Path, path: str) -> None:
 
 @contextmanager
 def open_parent(root: Path, path: str) -> Iterator[tuple[int, str]]:
-    """Give a descriptor of the directory that holds ``path``, and its name there. Raises FileNotFoundError."""
-    *folders, name = check_path(path)
+    """Give a descriptor of the directory that holds ``path``, and its local name. Raises FileNotFoundError."""
+    *folders, name = local_parts(root, path)
     try:
         current = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except NotADirectoryError as error:

@@ -24,6 +24,7 @@ from xxhash import xxh3_128, xxh3_128_digest
 from runferry.agent.read import head_length
 from runferry.errors import DiskFull, InvalidRequest, LocalCopyDamaged
 from runferry.model import Problem, ProblemCode
+from runferry.store.names import folds_names, is_folding, name_locally, name_remotely
 
 DIGEST_SIZE = 16
 TAIL = 4096
@@ -61,6 +62,18 @@ def check_path(path: str) -> list[str]:
     return parts
 
 
+def local_parts(root: Path, path: str) -> list[str]:
+    """Return the parts of a remote path as they are called below the local ``root``. Raises as ``check_path`` does."""
+    parts = check_path(path)
+    return [name_locally(part) for part in parts] if is_folding(root) else parts
+
+
+def probe_volume(staging: Path) -> bool:
+    """Say whether the volume of ``staging`` folds names (see ``names``). Raises DiskFull, LocalCopyDamaged."""
+    with _translating(os.fspath(staging)):
+        return folds_names(staging)
+
+
 class LocalTree:
     """One local copy below ``root``, with its ``staging`` directory on the same volume."""
 
@@ -68,6 +81,7 @@ class LocalTree:
         self.root = root
         self.staging = staging
         self._root = os.fspath(root)
+        self._is_folding = is_folding(root)
         self._known_directories: set[str] = set()
         self._numbers = count()
 
@@ -85,21 +99,25 @@ class LocalTree:
 
     def locate(self, path: str) -> str:
         """Return the absolute local path for a remote one; the containment check of the whole program."""
-        return "/".join((self._root, *check_path(path)))
+        parts = local_parts(self.root, path) if self._is_folding else check_path(path)
+        return "/".join((self._root, *parts))
 
     def list_files(self) -> dict[str, tuple[int, int]]:
-        """Return size and mtime (nanoseconds) of every regular file here, by its path."""
+        """Return size and mtime (nanoseconds) of every regular file here, by its remote path."""
         found: dict[str, tuple[int, int]] = {}
-        waiting = [""]
+        waiting = [("", "")]
         while waiting:
-            folder = waiting.pop()
+            folder, remote = waiting.pop()
             with suppress(OSError), os.scandir(f"{self._root}/{folder}") as entries:
                 for entry in entries:
+                    name = name_remotely(entry.name) if self._is_folding else entry.name
+                    if name is None:
+                        continue
                     if entry.is_dir(follow_symlinks=False):
-                        waiting.append(f"{folder}{entry.name}/")
+                        waiting.append((f"{folder}{entry.name}/", f"{remote}{name}/"))
                     elif entry.is_file(follow_symlinks=False):
                         status = entry.stat(follow_symlinks=False)
-                        found[folder + entry.name] = status.st_size, status.st_mtime_ns
+                        found[remote + name] = status.st_size, status.st_mtime_ns
         return found
 
     def make_directory(self, path: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runferry.errors import LocalCopyDamaged
-from runferry.store.files import check_path
+from runferry.store.files import local_parts
 
 
 def remove_local(root: Path, path: str) -> int:
@@ -17,8 +17,12 @@ def remove_local(root: Path, path: str) -> int:
     leads elsewhere, LocalCopyDamaged where something could not be removed.
     """
     if not path:
-        return sum(remove_local(root, child.name) for child in root.iterdir()) if root.is_dir() else 0
-    parts = check_path(path)
+        return sum(remove_below(root, [child.name]) for child in root.iterdir()) if root.is_dir() else 0
+    return remove_below(root, local_parts(root, path))
+
+
+def remove_below(root: Path, parts: list[str]) -> int:
+    """Do as ``remove_local`` does, for a path by its local names."""
     parents = [root.joinpath(*parts[:depth]) for depth in range(1, len(parts))]
     if any(parent.is_symlink() for parent in parents):
         return 0
