@@ -24,8 +24,8 @@ router = APIRouter(prefix="/api", tags=["events"])
     responses={
         200: {
             "description": (
-                "`connection`, `sync`, `run` and `problem` events with JSON data. `refetch` means that events were "
-                "missed: fetch the state again."
+                "`connection`, `sync`, `run`, `series`, `log` and `problem` events with JSON data. `refetch` means "
+                "that events were missed: fetch the state again."
             ),
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },

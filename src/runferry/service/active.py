@@ -37,6 +37,9 @@ SHOWN_PROBLEMS = 200
 NEW_PROBLEMS = 20
 """How many of a sync's newest problems one event carries."""
 
+MANY_FILES = 100
+"""With more files left to fetch, what landed is read without haste."""
+
 RETRY_SECONDS = 30.0
 """How long a session that failed unexpectedly rests before it is tried again."""
 
@@ -233,7 +236,9 @@ class ActiveSync:
                 listing=commit.listing,
             )
         self._tell(result)
-        self._places.feeds.note(self.record.id, self.record.local_dir, commit.changed)
+        progress = self.progress
+        is_bursting = progress.files_total - progress.files_done > MANY_FILES
+        self._places.feeds.note(self.record.id, self.record.local_dir, commit.changed, is_bursting=is_bursting)
 
     async def _heal(self) -> None:
         """After an abrupt end the index may lack what had landed: read it all again, once the listing is whole."""
@@ -252,7 +257,7 @@ class ActiveSync:
             data = {"changed": list(result.changed), "removed": list(result.removed)}
             self._places.events.publish("run", data)
             self._places.on_runs_changed()
-            self._places.feeds.note(self.record.id, self.record.local_dir, (), has_new_runs=True)
+            self._places.feeds.note_runs(self.record.id, self.record.local_dir)
 
 
 def find_skip_reason(path: str, has: Callable[[str], bool]) -> str | None:

@@ -97,7 +97,7 @@ class Reindex:
         else:
             runs = await self._rebuild_runs(record)
         sources = await self._feeds.reread(record.id, record.local_dir)
-        self._feeds.note(record.id, record.local_dir, (), has_new_runs=True)
+        self._feeds.note_runs(record.id, record.local_dir)
         await self._feeds.caught_up(record.id)
         return runs, sources
 

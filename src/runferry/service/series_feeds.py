@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -31,6 +33,9 @@ REST_SECONDS = 5.0
 PAUSE = 0.05
 """Seconds between two looks at what has come, so that a log of many lines a second does not mean as many commits."""
 
+BURST_SECONDS, BURST_REST = 2.0, 1.0
+"""While many files land, which takes all the processor there is, reading waits so long before each step."""
+
 TOLD_KEYS, TOLD_RUNS = 200, 100
 """How many keys one event names, and of how many runs news is told at once; the others follow."""
 
@@ -47,11 +52,19 @@ class SeriesFeeds:
         self._running: dict[int, asyncio.Task[None]] = {}
         self._tasks = Tasks()
 
-    def note(self, sync_id: int, local_dir: str, paths: Iterable[str], *, has_new_runs: bool = False) -> None:
-        """Have what is new in these files read soon. ``has_new_runs``: some that waited for their run may have it."""
+    def note(self, sync_id: int, local_dir: str, paths: Iterable[str], *, is_bursting: bool = False) -> None:
+        """Have what is new in these files read soon; while the sync ``is_bursting`` with files, without haste."""
         found = [path for path in paths if self._ingest.is_source(path)]
-        if found or has_new_runs:
-            self._feed(sync_id, local_dir).note(found, has_new_runs=has_new_runs)
+        feed = self._feeds.get(sync_id)
+        if found:
+            feed = self._feed(sync_id, local_dir)
+            feed.note(found)
+        if feed is not None:
+            feed.set_bursting(is_bursting)
+
+    def note_runs(self, sync_id: int, local_dir: str) -> None:
+        """Some files that waited for their run may have it now."""
+        self._feed(sync_id, local_dir).note_runs()
 
     def catch_up(self, sync_id: int, local_dir: str) -> None:
         """Have everything read of a sync that is here and was not yet: after a start, or after ``request_reading``."""
@@ -114,19 +127,31 @@ class Feed:
         self._waiting: set[str] = set()
         self._runs_came = 0
         self._is_behind = False
+        self._burst_ends = 0.0
+        self._waiters = 0
+        self._hurry = asyncio.Event()
         self._wake = asyncio.Event()
         self._stepped = asyncio.Event()
         self._untold: dict[int, Untold] = {}
         self._has_untold = asyncio.Event()
 
-    def note(self, paths: Iterable[str], *, has_new_runs: bool) -> None:
-        """Read on in these files; ``has_new_runs``: look again at those that belonged to no run."""
+    def note(self, paths: Iterable[str]) -> None:
+        """Read on in these files."""
         self._todo.update(dict.fromkeys(paths))
-        if has_new_runs:
-            self._runs_came += 1
-            self._todo.update(dict.fromkeys(self._waiting))
-            self._waiting.clear()
         self._wake.set()
+
+    def note_runs(self) -> None:
+        """Look again at the files that belonged to no run."""
+        self._runs_came += 1
+        self._todo.update(dict.fromkeys(self._waiting))
+        self._waiting.clear()
+        self._wake.set()
+
+    def set_bursting(self, is_bursting: bool) -> None:
+        """Read slowly for a moment, or as fast as possible."""
+        self._burst_ends = time.monotonic() + BURST_SECONDS if is_bursting else 0.0
+        if not is_bursting:
+            self._hurry.set()
 
     def catch_up(self) -> None:
         """Find out what was not read, and read it."""
@@ -135,8 +160,16 @@ class Feed:
 
     async def caught_up(self, paths: frozenset[str] | None) -> None:
         """Return when none of these files, or none at all, is left to be read on."""
-        while self._is_behind or self._is_pending(paths):
-            await self._stepped.wait()
+        self._waiters += 1
+        self._hurry.set()
+        try:
+            if paths is not None:
+                asked = [path for path in self._todo if path in paths]
+                self._todo = dict.fromkeys(asked) | self._todo
+            while self._is_behind or self._is_pending(paths):
+                await self._stepped.wait()
+        finally:
+            self._waiters -= 1
 
     def _is_pending(self, paths: frozenset[str] | None) -> bool:
         if paths is None:
@@ -167,8 +200,16 @@ class Feed:
             self._todo.update(dict.fromkeys(found))
             self._is_behind = False
         while self._todo:
+            await self._rest()
             await self._step()
         self._note_step()
+
+    async def _rest(self) -> None:
+        """Leave the processor to a sync that is copying many files, unless somebody waits for what they hold."""
+        if not self._waiters and time.monotonic() < self._burst_ends:
+            self._hurry.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), BURST_REST)
 
     async def _step(self) -> None:
         paths = list(islice(self._todo, MOST_AT_ONCE))
