@@ -4,7 +4,7 @@ from runferry import Client
 
 with Client() as ferry:
     ferry.connect("me@gpu1")
-    ferry.sync("me@gpu1", "/data/runicorn")
+    ferry.sync("/data/runicorn")
     for run in ferry.runs("status:running"):
         print(run.key, run.best_metric_value)
 """
