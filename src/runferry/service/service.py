@@ -324,6 +324,8 @@ class Service:
 
     async def _resume_syncs(self, held: Held) -> None:
         self._tell_connection(held.connection)
+        if held.connection.host_key == "added":
+            await self._syncs.inherit(held)
         if self._is_resuming:
             await self._syncs.resume(held)
 

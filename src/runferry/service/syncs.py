@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from runferry.blocking import in_thread
 from runferry.errors import NotFound
@@ -77,6 +78,25 @@ class Syncs:
         async with self._lock:
             await self._stop(sync_id)
             await in_thread(self._records.deactivate_sync, sync_id)
+
+    async def inherit(self, held: Held) -> None:
+        """Let what this connection kept of another machine go on with the one that is there now.
+
+        For a server that was set up anew, once the user has forgotten its old key: same folders, copies of their own.
+        """
+        is_folding = await in_thread(self._places.probe_volume, self._places.data_dir / "staging")
+        async with self._lock:
+            for record in await in_thread(self._records.list_active_syncs, held.id):
+                if record.server_id == held.server.id:
+                    continue
+                request = ModeRequest(record.mode, record.remote_root, record.interval)
+                local_dir = name_local_dir(held.server.directory, request, is_folding=is_folding)
+                new = replace(
+                    record, server_id=held.server.id, local_dir=local_dir, created_at=self._clock(), last_sync_at=None
+                )
+                await in_thread(self._records.save_sync, new)
+                await self._stop(record.id)
+                await in_thread(self._records.deactivate_sync, record.id)
 
     async def resume(self, held: Held) -> None:
         """Start what this connection keeps, on the link it has now. What runs on this link already goes on."""
