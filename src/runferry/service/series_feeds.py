@@ -27,14 +27,17 @@ log = logging.getLogger(__name__)
 TELL_EVERY = 0.25
 """Seconds between two events about one run, at least."""
 
-REST_SECONDS = 5.0
+RETRY_SECONDS = 5.0
 """How long to wait after the index could not be written."""
 
 PAUSE = 0.05
 """Seconds between two looks at what has come, so that a log of many lines a second does not mean as many commits."""
 
-BURST_SECONDS, BURST_REST = 2.0, 1.0
-"""While many files land, which takes all the processor there is, reading waits so long before each step."""
+BURST_SECONDS = 2.0
+"""How long many files are taken to be landing after the last word of it."""
+
+FIRST_REST, REST = 10.0, 1.0
+"""While many files land, which takes all the processor there is, reading waits so long: at first, and for each step."""
 
 TOLD_KEYS, TOLD_RUNS = 200, 100
 """How many keys one event names, and of how many runs news is told at once; the others follow."""
@@ -127,7 +130,7 @@ class Feed:
         self._waiting: set[str] = set()
         self._runs_came = 0
         self._is_behind = False
-        self._burst_ends = 0.0
+        self._burst_began = self._burst_ends = 0.0
         self._waiters = 0
         self._hurry = asyncio.Event()
         self._wake = asyncio.Event()
@@ -149,7 +152,10 @@ class Feed:
 
     def set_bursting(self, is_bursting: bool) -> None:
         """Read slowly for a moment, or as fast as possible."""
-        self._burst_ends = time.monotonic() + BURST_SECONDS if is_bursting else 0.0
+        now = time.monotonic()
+        if is_bursting and self._burst_ends < now:
+            self._burst_began = now
+        self._burst_ends = now + BURST_SECONDS if is_bursting else 0.0
         if not is_bursting:
             self._hurry.set()
 
@@ -191,7 +197,7 @@ class Feed:
             except RunferryError as error:
                 log.warning("series of sync %s cannot be stored, trying again: %s", self._sync_id, error)
                 self._wake.set()
-                await asyncio.sleep(REST_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
             await asyncio.sleep(PAUSE)
 
     async def _read_all(self) -> None:
@@ -206,10 +212,11 @@ class Feed:
 
     async def _rest(self) -> None:
         """Leave the processor to a sync that is copying many files, unless somebody waits for what they hold."""
-        if not self._waiters and time.monotonic() < self._burst_ends:
+        now = time.monotonic()
+        if not self._waiters and now < self._burst_ends:
             self._hurry.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._hurry.wait(), BURST_REST)
+                await asyncio.wait_for(self._hurry.wait(), max(REST, self._burst_began + FIRST_REST - now))
 
     async def _step(self) -> None:
         paths = list(islice(self._todo, MOST_AT_ONCE))
