@@ -24,8 +24,9 @@ class Questioner:
     nothing.
     """
 
-    def __init__(self, *rounds: Round, instructions: str = "") -> None:
+    def __init__(self, *rounds: Round, instructions: str = "", has_sftp: bool = False) -> None:
         self.rounds = rounds
+        self.has_sftp = has_sftp
         self.instructions = instructions
         self.answers: list[Sequence[str]] = []
         self.logins = 0
@@ -49,6 +50,7 @@ class Questioner:
             self.port,
             server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
             keepalive_interval=0,
+            sftp_factory=self.has_sftp,
         )
         self.port = self._acceptor.get_port()
         return self

@@ -25,7 +25,7 @@ export function SyncProgress({ sync }: { sync: Sync }) {
   return (
     <div className={classes.progress}>
       <div className={classes.line}>
-        <strong>{WORDS[sync.state] ?? sync.state}</strong>
+        <strong>{sync.is_paused ? "Paused" : (WORDS[sync.state] ?? sync.state)}</strong>
         {isBusy(sync) ? <Counts sync={sync} /> : <Rest sync={sync} />}
       </div>
       {isBusy(sync) && (

@@ -36,7 +36,12 @@ function Lamps() {
     <ul className={classes.lamps} aria-label="Servers">
       {connections?.map((connection) => (
         <li key={connection.connection_id}>
-          <Link href="/servers" className={classes.lamp} title={connection.connection_id}>
+          <Link
+            href="/servers"
+            className={classes.lamp}
+            title={connection.connection_id}
+            aria-label={`${connection.server || connection.connection_id}: ${judge(connection)}`}
+          >
             <span className={classes.server}>
               <Name text={connection.server || connection.connection_id} kept={6} />
             </span>

@@ -50,6 +50,10 @@ export const theme = createTheme({
     Modal: { defaultProps: { centered: true, transitionProps: { duration: 0 }, radius: 6 } },
     Menu: { defaultProps: { transitionProps: { duration: 0 }, shadow: "md" } },
     Popover: { defaultProps: { transitionProps: { duration: 0 }, shadow: "md" } },
+    Notification: {
+      defaultProps: { closeButtonProps: { "aria-label": "Close" } },
+      styles: { description: { color: "var(--dim)", whiteSpace: "pre-line", overflowWrap: "anywhere" } },
+    },
     Tooltip: { defaultProps: { openDelay: 300, transitionProps: { duration: 0 }, withArrow: true } },
   },
 });

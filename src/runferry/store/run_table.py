@@ -64,7 +64,7 @@ class RunTable:
                 counts.update(("summary", name) for name in rest)
             query = select(series.c.key, func.count()).join(newest, newest.c.id == series.c.run_id)
             numbers = query.where(series.c.kind != "text").group_by(series.c.key)
-            counts.update({("metric", key): count for key, count in connection.execute(numbers).tuples()})
+            counts.update({("metric", key): count for key, count in connection.execute(numbers)})
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0][1]))
         return [ColumnName(name, source, count) for (source, name), count in ranked]
 
@@ -83,7 +83,7 @@ class RunTable:
                 by_id = {row.id: found.setdefault(row.key, {}) for row in rows}
                 metrics = select(series.c.run_id, series.c.key, series.c.last, series.c.last_text)
                 chosen = metrics.where(series.c.run_id.in_(by_id), series.c.key.in_(wanted))
-                for run_id, name, last, text in connection.execute(chosen).tuples():
+                for run_id, name, last, text in connection.execute(chosen):
                     by_id[run_id][name] = last if text is None else text[:LONGEST_TEXT]
                 for row in rows:
                     config, rest = read_values(row.summary, row.meta, row.assets)
@@ -100,7 +100,7 @@ class RunTable:
             query = select(GROUPS[by].label("value"), func.count()).select_from(runs)
             query = query.join(matching, matching.c.id == runs.c.id).join(servers, servers.c.id == runs.c.server_id)
             rows = connection.execute(query.group_by("value").order_by("value"))
-            return [(value or "", count) for value, count in rows.tuples()]
+            return [(value or "", count) for value, count in rows]
 
 
 def read_values(summary: str, meta: str, assets: str) -> tuple[Mapping[str, Scalar], Mapping[str, Scalar]]:

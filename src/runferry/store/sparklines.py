@@ -52,7 +52,7 @@ def find_names(connection: Connection, run_ids: Sequence[int]) -> dict[int, dict
         series.c.run_id.in_(run_ids), series.c.kind == "number"
     )
     found: dict[int, dict[str, int]] = {}
-    for run_id, key, series_id in connection.execute(query.order_by(series.c.id)).tuples():
+    for run_id, key, series_id in connection.execute(query.order_by(series.c.id)):
         found.setdefault(run_id, {}).setdefault(key, series_id)
     return found
 

@@ -1,7 +1,7 @@
 /** The runs as one virtualised table: only the rows in view are there, whatever their number. On a phone, cards. */
 import { useMediaQuery } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type CSSProperties, type KeyboardEvent, useRef, useState } from "react";
+import { type CSSProperties, type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { makeRunPath } from "@/shell/paths";
 import type { Column } from "./columns";
@@ -29,7 +29,7 @@ interface Props {
 
 export function RunTable(props: Props) {
   const { view, layout, columns } = props;
-  const isPhone = useMediaQuery("(max-width: 640px)") ?? false;
+  const isPhone = useMediaQuery("(max-width: 640px)", false, { getInitialValueInEffect: false }) ?? false;
   const scroller = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(0);
   const chosen = useSelection();
@@ -42,6 +42,8 @@ export function RunTable(props: Props) {
     overscan: 8,
     scrollPaddingStart: isPhone ? 0 : ROW,
   });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another size means other places
+  useEffect(() => virtualizer.measure(), [size]);
   const items = virtualizer.getVirtualItems();
   const rows = useRows(view, layout, items[0]?.index ?? 0, (items.at(-1)?.index ?? -1) + 1);
   const lookBeside = useBeside(

@@ -10,6 +10,13 @@ import { countOf } from "@/format/numbers";
 import { useSyncAction } from "./actions";
 import classes from "./Servers.module.css";
 
+const ON_PURPOSE = new Set(["skipped", "excluded", "too-large"]);
+
+/** Lock files, and what the user's own patterns leave out: nothing is wrong. */
+function isOnPurpose(sync: Sync): boolean {
+  return sync.problems.every((problem) => ON_PURPOSE.has(problem.code));
+}
+
 interface Props {
   sync: Sync;
   connectionId: string;
@@ -34,10 +41,12 @@ export function SyncCard({ sync, connectionId, isLive }: Props) {
           <button
             type="button"
             className={classes.problems}
+            data-wanted={isOnPurpose(sync) || undefined}
             aria-expanded={areProblemsShown}
             onClick={problems.toggle}
           >
-            {countOf(sync.problem_count, "file")} not copied, or not fresh
+            {countOf(sync.problem_count, "file")}{" "}
+            {isOnPurpose(sync) ? "left out on purpose" : "not copied, or not fresh"}
           </button>
           {areProblemsShown && <Problems sync={sync} />}
         </>

@@ -86,7 +86,7 @@ function Add() {
       }),
     onSuccess: (answer) => {
       setGiven(NOTHING);
-      tell("Saved", answer.message);
+      tell(answer.message);
       return client.invalidateQueries({ queryKey: keys.saved });
     },
   });
