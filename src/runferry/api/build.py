@@ -13,6 +13,7 @@ from runferry.api import (
     artifacts,
     config,
     events,
+    files,
     health,
     legacy_ssh,
     logs,
@@ -47,6 +48,7 @@ def build_api(lifespan: Lifespan[FastAPI]) -> FastAPI:
     for module in (
         unified,
         config,
+        files,
         logs,
         metrics,
         overview,

@@ -29,7 +29,7 @@ from runferry.remote.base import CHUNK, Priority
 from runferry.service.active import ActiveSync
 from runferry.service.syncs import Syncs
 from runferry.store.files import check_path
-from runferry.store.sync_state import Held
+from runferry.store.sync_state import FileRecord, Held
 from runferry.sync.attendant import Attendant
 from runferry.sync.attention import Attention, Attentions
 
@@ -112,7 +112,7 @@ class Demand:
         check_parents(attendant, path)
         answer = (await self._ask(sync, path, lambda: sync.held.remote.stat(sync.record.remote_root, [path])))[0]
         if isinstance(answer, Problem):
-            raise make_error(answer, path, is_known=attendant.entry(path) is not None)
+            raise make_error(answer, path, is_known=attendant.was_there(path))
         return answer
 
     async def read(self, sync_id: int, path: str, *, offset: int, length: int, check: bool = False) -> Chunk:
@@ -126,8 +126,26 @@ class Demand:
             sync, path, lambda: remote.read(root, path, offset=offset, length=size, priority=Priority.TAIL, check=check)
         )
         if isinstance(answer, Problem):
-            raise make_error(answer, path, is_known=attendant.entry(path) is not None)
+            raise make_error(answer, path, is_known=attendant.was_there(path))
         return answer
+
+    def problem_finder(self, sync_id: int) -> Callable[[str], Problem | None]:
+        """Return a function that tells what is in the way of a file, as far as is known."""
+        sync = self._syncs.find(sync_id)
+        attendant = sync.attendant if sync is not None else None
+        return attendant.trouble if attendant is not None else lambda path: None
+
+    def record(self, sync_id: int, path: str) -> FileRecord | None:
+        """Return what a sync at work knows of a file at this moment."""
+        sync = self._syncs.find(sync_id)
+        attendant = sync.attendant if sync is not None else None
+        return attendant.record(path) if attendant is not None else None
+
+    def rest(self, sync_id: int, path: str) -> tuple[int, bool] | None:
+        """Return what stays the same while the local file is not replaced (see ``Attendant.rest``)."""
+        sync = self._syncs.find(sync_id)
+        attendant = sync.attendant if sync is not None else None
+        return attendant.rest(path) if attendant is not None else (-1, False)
 
     def need(self, sync_id: int, path: str) -> tuple[ActiveSync, Attendant]:
         """Return the sync at work, which can reach its server now. Raises NotConnected."""
@@ -232,7 +250,7 @@ class _Wait:
     def _check_trouble(self, attendant: Attendant, entry: Entry | None) -> None:
         trouble = attendant.trouble(self._path)
         if trouble is not None and trouble.code is not ProblemCode.CHANGING and self._is_fresh():
-            raise make_error(trouble, self._path, is_known=self._asked_size is not None)
+            raise make_error(trouble, self._path, is_known=attendant.was_there(self._path))
         if entry is not None and self._asked_size is None:
             self._asked_size = entry.size
 

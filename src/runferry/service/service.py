@@ -26,6 +26,7 @@ from runferry.service.demand import Demand
 from runferry.service.doctor import Doctor, Report
 from runferry.service.durability import Durability
 from runferry.service.events import EventBus
+from runferry.service.files import Files
 from runferry.service.landings import Landings
 from runferry.service.lineage import Lineage
 from runferry.service.lock import DataLock
@@ -118,6 +119,7 @@ class Service:
         )
         self._syncs = Syncs(places, clock=clock)
         self.demand = Demand(self._syncs, attentions)
+        self.files = Files(self._db, settings, self.demand, self.cache, attentions, clock=clock)
         self.series = SeriesService(self._db, self._feeds, self.demand)
         self.reindex = Reindex(self._db, settings.data_dir, ingest, self._feeds, self._syncs.find)
         self.logs = Logs(self._db, settings.data_dir, self.demand, self._landings, self.events, clock=clock)

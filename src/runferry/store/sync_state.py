@@ -65,6 +65,13 @@ class SyncState:
         with self._db.reading() as connection:
             return {row[0]: _record(*row) for row in connection.execute(statement).all()}
 
+    def find(self, path: str) -> FileRecord | None:
+        """Return the record of one path."""
+        statement = select(*_LOADED).where(files.c.sync_id == self._sync_id, files.c.path == path)
+        with self._db.reading() as connection:
+            row = connection.execute(statement).one_or_none()
+        return None if row is None else _record(*row)
+
     def commit(self, records: Sequence[FileRecord], forgotten: Sequence[str] = ()) -> None:
         """Write ``records`` and drop the ``forgotten`` paths, all in one transaction."""
         if not records and not forgotten:

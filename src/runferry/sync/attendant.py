@@ -59,8 +59,25 @@ class Attendant:
         """Return the file as last listed or looked at."""
         return self._copy.listing.get(path)
 
+    def was_there(self, path: str) -> bool:
+        return self._copy.was_there(path)
+
     def held(self, path: str) -> Held | None:
         return self._copy.held(path)
+
+    def record(self, path: str) -> FileRecord | None:
+        """Return the record as it is now, which may not be written yet."""
+        return self._journal.records.get(path)
+
+    def rest(self, path: str) -> tuple[int, bool] | None:
+        """Return what stays the same while the local file is not replaced; None while it may be at any moment.
+
+        Between two equal answers the file on the disk is what the record says, or has grown behind that.
+        """
+        held, arrival = self._copy.held(path), self._attention.arrivals.get(path)
+        if self._backlog.in_hand(path) not in {None, Step.GROW} and arrival is None:
+            return None
+        return held.generation if held is not None else -1, arrival is not None
 
     def trouble(self, path: str) -> Problem | None:
         """Return why the file is not here, where something is in its way."""

@@ -28,6 +28,7 @@ class Backlog:
         self._lanes: dict[Step | Priority, dict[str, int]] = {}
         self._lane_of: dict[str, Step | Priority] = {}
         self._in_hand: dict[str, int] = {}
+        self._hands: dict[str, Step | Priority] = {}
         self._asked_again: set[str] = set()
         self._changed = asyncio.Condition()
         self.files_done = self.files_total = 0
@@ -40,6 +41,10 @@ class Backlog:
     def has(self, path: str) -> bool:
         """Say whether something is to be done about ``path``, or is being done."""
         return path in self._lane_of or path in self._in_hand
+
+    def in_hand(self, path: str) -> Step | Priority | None:
+        """Return what is being done about ``path`` (a small file's step is its lane), None where nothing is."""
+        return self._hands.get(path)
 
     @property
     def current(self) -> str | None:
@@ -81,6 +86,7 @@ class Backlog:
         self._lanes.clear()
         self._lane_of.clear()
         self._in_hand.clear()
+        self._hands.clear()
         self._asked_again.clear()
 
     def claim(self, path: str) -> bool:
@@ -126,6 +132,7 @@ class Backlog:
         """Give a path back; True when it was asked for again meanwhile."""
         self.files_done += 1
         self._in_hand.pop(path, None)
+        self._hands.pop(path, None)
         if self.is_empty:
             self.bytes_done = self.bytes_total  # what was verified, and found equal, did not have to move
         asked = path in self._asked_again
@@ -136,3 +143,4 @@ class Backlog:
         del self._lanes[lane][path]
         del self._lane_of[path]
         self._in_hand[path] = size
+        self._hands[path] = lane

@@ -39,6 +39,7 @@ UNREAD = frozenset({ProblemCode.DENIED, ProblemCode.IO})
 
 _BENIGN = frozenset({ProblemCode.SKIPPED, ProblemCode.EXCLUDED, ProblemCode.LINK})
 _PATIENT_TRIES = 3
+_REMEMBERED = 10_000
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class Copy:
         self._scan_troubles: dict[str, Problem] = {}
         self._troubles: dict[str, Problem] = {}
         self._skipped: dict[str, Problem] = {}
+        self._vanished: dict[str, None] = {}  # the last that were seen to go
         self._tries: dict[str, int] = {}
         self._read_at_ns: dict[str, int] = {}
         self._disagreed: dict[str, tuple[Version, Version]] = {}
@@ -157,6 +159,10 @@ class Copy:
     def is_busy(self, path: str) -> bool:
         """Say whether something is still to be done, or looked at again, about a file."""
         return self.backlog.has(path) or self._revisits.has(path)
+
+    def was_there(self, path: str) -> bool:
+        """Say whether a path is on the server, or was as far as is remembered."""
+        return path in self.listing or path in self._vanished
 
     def is_wanted(self, path: str) -> bool:
         return path in self.listing and self._selection.wants(self.listing[path])
@@ -345,13 +351,17 @@ class Copy:
             self.backlog.drop(path)
             self._revisits.forget(path)
             self._unindex(path)
+            self._vanished[path] = None
             for table in (self._troubles, self._skipped, self._scan_troubles):
                 table.pop(path, None)
             self._journal.lose(path, now)
             if self.held(path) is not None:
                 self.missing_since.setdefault(path, float("inf") if is_doubtful else now)
+        for path in list(self._vanished)[: max(0, len(self._vanished) - _REMEMBERED)]:
+            del self._vanished[path]
         for entry in difference.upserts:
             self.missing_since.pop(entry.path, None)
+            self._vanished.pop(entry.path, None)
         for path in difference.removed:
             for name in self._twins.release(path):
                 if name in self.listing:
