@@ -25,11 +25,18 @@ from runferry.cli.options import (
 from runferry.cli.running import run
 from runferry.cli.terminal import Column, Terminal
 from runferry.cli.text import count_noun, format_bytes, format_time
-from runferry.errors import AuthenticationFailed, HostKeyUnconfirmed, NotFound, RunferryError
+from runferry.errors import AuthenticationFailed, HostKeyUnconfirmed, InvalidRequest, NotFound, RunferryError
 from runferry.ssh.target import Target, parse_location, parse_target
 
 TargetArgument = Annotated[
     str, typer.Argument(metavar="USER@HOST[:PORT]", help="A server, or an alias of ~/.ssh/config.", show_default=False)
+]
+OptionalTarget = Annotated[
+    str | None,
+    typer.Argument(metavar="USER@HOST[:PORT]", help="A server, or an alias of ~/.ssh/config.", show_default=False),
+]
+SavedOption = Annotated[
+    str | None, typer.Option("--saved", metavar="USER@HOST:PORT", help="A saved connection, instead of a server.")
 ]
 HostArgument = Annotated[
     str, typer.Argument(metavar="HOST[:PORT]", help="A server, or an alias of ~/.ssh/config.", show_default=False)
@@ -44,7 +51,8 @@ AllOption = Annotated[bool, typer.Option("-a", "--all", help="Show names that be
 
 
 def connect(
-    target: TargetArgument,
+    target: OptionalTarget = None,
+    saved: SavedOption = None,
     identity: IdentityOption = None,
     password: PasswordOption = False,
     accept_fingerprint: AcceptOption = None,
@@ -52,10 +60,12 @@ def connect(
     data_dir: DataDirOption = None,
 ) -> None:
     """Log in to a server and stay connected."""
-    login = Login(identity, password, accept_fingerprint)
+    login = Login(identity, password, accept_fingerprint, saved)
 
     async def work(terminal: Terminal) -> None:
-        where = parse_target(target)
+        if (target is None) == (saved is None):
+            raise InvalidRequest("Give a server or --saved, and not both.")
+        where = parse_target(target or saved or "")
         async with open_client(ServerChoice(url, data_dir)) as client:
             show_connected(terminal, client, await log_in(client, terminal, where, login))
 

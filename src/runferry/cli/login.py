@@ -61,15 +61,15 @@ async def open_session(client: Client, terminal: Terminal, target: Target, login
 
 async def log_in(client: Client, terminal: Terminal, target: Target, login: Login, *, path: str = CONNECT) -> Json:
     """Post a login to ``path`` and answer what the server asks. Raises ApiError, and InvalidCredentials when alone."""
+    where = {"saved": login.saved} if login.saved else {"host": target.host, "port": target.port}
     body: dict[str, object] = {
-        "host": target.host,
-        "port": target.port,
+        **where,
         "private_key_path": login.identity,
         "accept_fingerprint": login.accept_fingerprint,
     }
     if login.wants_password:
         body["password"] = await in_thread(read_password, terminal, target)
-    if target.username:
+    if target.username and not login.saved:
         body["username"] = target.username
     asked = 1 if login.wants_password else 0
     while True:
@@ -116,6 +116,8 @@ def find_addition(
         return answer_prompts(terminal, error.body)
     if error.exit_code == AuthenticationFailed.exit_code:
         terminal.note(f"runferry: {error}")
+        return {"password": terminal.ask(f"Password for {target}:", is_secret=True)}
+    if error.exit_code == InvalidCredentials.exit_code and str(error).startswith("password: that of"):
         return {"password": terminal.ask(f"Password for {target}:", is_secret=True)}
     if error.exit_code == InvalidCredentials.exit_code and "give its passphrase" in str(error):
         return {"passphrase": terminal.ask("Passphrase of the key:", is_secret=True)}

@@ -42,8 +42,12 @@ class ServerChoice:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How to log in to a server: a key file, a password to be asked for, the host key to trust where it is new."""
+    """How to log in to a server: a key file, a password to be asked for, the host key to trust where it is new.
+
+    With ``saved``, the key of a saved connection, everything else is as saved.
+    """
 
     identity: str | None = None
     wants_password: bool = False
     accept_fingerprint: str | None = None
+    saved: str | None = None

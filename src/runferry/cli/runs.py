@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -23,15 +24,32 @@ from runferry.cli.text import (
     format_time,
 )
 
+
+class Order(StrEnum):
+    ASC = "asc"
+    DESC = "desc"
+
+
 ID_WIDTH = 16
 """Enough for the year, and for the six digits that tell two runs apart."""
 
-ServerOption = Annotated[str | None, typer.Option(help="Only runs of this server.")]
-StatusOption = Annotated[str | None, typer.Option(help="Only runs with this status, such as running or failed.")]
-ProjectOption = Annotated[str | None, typer.Option(help="Only runs of this project.")]
-QueryOption = Annotated[
-    str | None, typer.Option("-q", "--query", help="Only runs with this text in id, project, name or server.")
+ServerOption = Annotated[list[str] | None, typer.Option(help="Only runs of this server; may be repeated.")]
+StatusOption = Annotated[
+    list[str] | None, typer.Option(help="Only runs with this status, such as running or failed; may be repeated.")
 ]
+ProjectOption = Annotated[list[str] | None, typer.Option(help="Only runs of this project; may be repeated.")]
+QueryArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="QUERY",
+        help="Filters such as lr<1e-3 tag:paper -test; quote what your shell would take for itself.",
+        show_default=False,
+    ),
+]
+QueryOption = Annotated[str | None, typer.Option("-q", "--query", help="The same, for a query that begins with a -.")]
+SortOption = Annotated[str, typer.Option(help="Such as created_time, duration_seconds, name or best.")]
+OrderOption = Annotated[Order, typer.Option(help="Which end comes first.")]
+LimitOption = Annotated[int | None, typer.Option(min=0, help="At most so many.")]
 
 RUN_COLUMNS = (
     Column("id"),
@@ -52,22 +70,28 @@ SPARE = frozenset({"took", "server"})
 
 
 def runs(
+    words: QueryArgument = None,
     server: ServerOption = None,
     status: StatusOption = None,
     project: ProjectOption = None,
     query: QueryOption = None,
+    sort: SortOption = "created_time",
+    order: OrderOption = Order.DESC,
+    limit: LimitOption = None,
     as_json: JsonOption = False,
     url: UrlOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """List the runs of all servers, newest first.
+    """List the runs of all servers, newest first, or as --sort says.
 
     Works offline, from the local copies.
     """
+    asked = " ".join([*(words or ()), *([query] if query else ())]) or None
 
     async def work(terminal: Terminal) -> None:
         async with open_client(ServerChoice(url, data_dir)) as client:
-            found = await client.get("/api/runs", server=server, status=status, project=project, q=query)
+            chosen = {"server": server, "status": status, "project": project, "q": asked, "limit": limit}
+            found = await client.get("/api/runs", sort=sort, order=order.value, **chosen)
         if as_json:
             terminal.write(json.dumps(found))
             return
