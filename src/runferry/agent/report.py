@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, List, Tuple
 from . import names
 from .scan import BAD, UNSURE, Record, explain, identify, is_absent, walk
 
-PART = 400 * 1024
+PART = 100 * 1024
 """About how many bytes of JSON one part may hold."""
 
 Part = Dict[str, Any]
