@@ -112,7 +112,7 @@ class LogFile:
 
     def make_cursor(self, position: int) -> str:
         """Return a text that stands for a place in this very log: it is not found in one that was rewritten."""
-        return make_cursor(position, self.read(0, min(PROOF, position)), self.read(max(0, position - PROOF), position))
+        return make_cursor(position, self.read(0, PROOF), self.read(max(0, position - PROOF), position))
 
     def find_cursor(self, cursor: str) -> int | None:
         """Return the place that a cursor stands for, or None where this log is not (or not as far) the one it is of."""
@@ -158,8 +158,9 @@ def open_log(path: str, size: int) -> Iterator[LogFile | None]:
 
 
 def make_cursor(position: int, head: bytes, before: bytes) -> str:
-    """Return the cursor for a place, given the first bytes of its log and the last before it (256 each, or all)."""
-    return f"{position}-{xxh3_64_hexdigest(head[:PROOF] + before[-PROOF:])}"
+    """Return the cursor for a place, given the first bytes of its log and the last before it (``PROOF``, or all)."""
+    size = min(PROOF, position)
+    return f"{position}-{xxh3_64_hexdigest(head[:size] + before[len(before) - size :])}"
 
 
 def read_cursor(cursor: str) -> int | None:

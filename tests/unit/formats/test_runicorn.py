@@ -355,3 +355,11 @@ def test_a_run_directory_with_a_name_of_its_own_is_guessed_by_its_place() -> Non
     assert is_metadata("runs/my-best-run/meta.json", 10)
     assert not is_metadata("runs/cv/notes/meta.json", 10)
     assert is_metadata("runs/cv/notes/meta.json", 10, {"runs/cv/notes"}.__contains__)
+
+
+def test_a_run_has_one_log_and_a_log_one_run() -> None:
+    assert runicorn.log_files("p/n/runs/r", lambda _: False) == ["p/n/runs/r/logs.txt"]
+    assert runicorn.log_files("", lambda _: True) == ["logs.txt"]
+    assert runicorn.find_log_run("p/n/runs/r/logs.txt") == "p/n/runs/r"
+    assert runicorn.find_log_run("logs.txt") == ""
+    assert runicorn.find_log_run("p/n/runs/r/logs.txt.1") is None
