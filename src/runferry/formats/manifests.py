@@ -82,8 +82,8 @@ def _make(
 
 
 def _read_file(item: Document) -> ManifestFile | None:
-    path = text_of(item, "path", longest=_LONGEST_PATH)
-    if path is None or not is_sound(path):
+    path = item.get("path")  # as it is: a path that were cut or cleaned would be another one
+    if not isinstance(path, str) or not is_sound(path):
         return None
     digest = text_of(item, "digest", longest=200)
     return ManifestFile(path, count_of(item, "size") or 0, digest, time_of(item, "modified_at"))

@@ -25,6 +25,9 @@ _SIGNS: dict[str, Callable[[Any, float], ColumnElement[bool]]] = {
 _PIECE = re.compile(r"\\(.)|(\*)|([^\\*]+)", re.DOTALL)
 _LIKE_SIGNS = re.compile(r"([/%_])")
 
+_LINES = {"project": "%\n{}\n%", "name": "%\n%\n{}"}
+"""Patterns for one line of ``runs.search`` (key, project, name), which ignores the case of all letters."""
+
 TIMES = {"created": runs.c.created_at, "started": runs.c.started_at, "ended": runs.c.ended_at}
 NUMBERS: dict[str, ColumnElement[Any]] = {
     "best": runs.c.best_metric_value,
@@ -64,13 +67,11 @@ def _match(term: Match) -> ColumnElement[bool]:
     if term.field == "server":
         labels = or_(*(_is_like(servers.c.label, value) for value in term.values))
         return runs.c.server_id.in_(select(servers.c.id).where(labels))
-    columns: dict[str, list[ColumnElement[str]]] = {
-        "status": [effective_status()],
-        "project": [runs.c.project],
-        "name": [runs.c.name],
-        "id": [runs.c.run_id, runs.c.key],
-    }
-    return or_(*(_is_like(column, value) for column in columns[term.field] for value in term.values))
+    if term.field in _LINES:
+        patterns = (_LINES[term.field].format(_to_pattern(fold(value))) for value in term.values)
+        return or_(*(runs.c.search.like(pattern, escape="/") for pattern in patterns))
+    columns: list[ColumnElement[str]] = [effective_status()] if term.field == "status" else [runs.c.run_id, runs.c.key]
+    return or_(*(_is_like(column, value) for column in columns for value in term.values))
 
 
 def _match_tag(value: str) -> ColumnElement[bool]:
