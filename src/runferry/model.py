@@ -283,7 +283,7 @@ SeriesColumns = Mapping[tuple[str, SeriesKind], SeriesColumn]
 
 @dataclass(frozen=True, slots=True)
 class MediaItem:
-    """An image a run logged. ``path`` is as its tool wrote it: relative to the run's directory, and not to be trusted."""
+    """An image a run logged. ``path`` is as its tool wrote it: relative to the run's directory, and not trusted."""
 
     kind: str
     key: str

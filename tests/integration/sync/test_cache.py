@@ -1,4 +1,4 @@
-"""The cache of a smart sync on a real server: room for what is asked for, the longest unused out first, pins, limits."""
+"""A smart sync's cache on a real server: room for what is asked for, the longest unused out first, pins, limits."""
 
 from __future__ import annotations
 
