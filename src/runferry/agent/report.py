@@ -46,7 +46,7 @@ class Report:
         if directory != self._directory:
             self._directory, self._rows = directory, []
             self._part.setdefault("e", []).append([directory, self._rows])
-            self._grow(len(directory))
+            self._weight += len(directory)  # no more than that: the part may leave only with the row in it
         row: List[Any] = [name]
         row.extend(record[:7] if record[7] is None else record[:8])
         self._rows.append(row)
