@@ -11,7 +11,9 @@ from starlette.types import Lifespan
 from runferry import __version__
 from runferry.api import (
     artifacts,
+    cache,
     config,
+    downloads,
     events,
     files,
     health,
@@ -48,6 +50,8 @@ def build_api(lifespan: Lifespan[FastAPI]) -> FastAPI:
     for module in (
         unified,
         config,
+        cache,
+        downloads,
         files,
         logs,
         metrics,

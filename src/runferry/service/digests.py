@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
@@ -26,6 +27,8 @@ REMEMBERED = 4096
 MANIFESTS = 8
 _PIECE = 1024 * 1024
 _FILES = "/files/"
+_NAMED = re.compile(r"(?:^|/)(?:archive/blobs|artifacts/\.dedup)/[0-9a-f]{2}/([0-9a-f]{64})$")
+"""Stored contents are called what they are."""
 
 
 class DigestMismatch(RemoteFailed):
@@ -49,6 +52,8 @@ class Digests:
 
     def find(self, root: Path, path: str) -> Expected | None:
         """Return what a manifest held here says of ``path``; None where none speaks of it. Blocks."""
+        if named := _NAMED.search(path):
+            return Expected(named[1], "its own name")
         start = path.find(_FILES)
         while start > 0:
             source = f"{path[:start]}/manifest.json"

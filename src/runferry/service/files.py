@@ -26,7 +26,7 @@ from runferry.model import Kind, Problem
 from runferry.service.cache import Cache, join
 from runferry.service.content import ArrivingContent, Content, HeldContent, RemoteContent, end_quietly
 from runferry.service.demand import Demand
-from runferry.service.digests import DigestMismatch, Digests
+from runferry.service.digests import DigestMismatch, Digests, Expected
 from runferry.service.file_facts import (
     FileFacts,
     FileSpot,
@@ -228,10 +228,22 @@ class Files:
         finally:
             await chunks.aclose()
 
-    async def check(self, spot: FileSpot) -> None:
-        """Compare what is held with what a manifest promises. Raises DigestMismatch, and lets the bytes go then."""
+    async def is_here(self, spot: FileSpot) -> bool:
+        """Say whether a file is held as it was last listed, or as it was before it left the server."""
+        record = await self._find_record(spot)
+        if record is None or record.held is None:
+            return False
+        return record.held.version == record.entry.version or record.gone_at is not None
+
+    async def check(self, spot: FileSpot, sha256: str | None = None) -> None:
+        """Compare what is held with what a manifest promises, or with ``sha256``.
+
+        Raises DigestMismatch, and lets the bytes go then.
+        """
         record = await self._find_record(spot)
         expected = await in_thread(self.digests.find, spot.local_root, spot.path)
+        if sha256 is not None:
+            expected = Expected(sha256, "its manifest")
         if record is None or record.held is None or expected is None:
             return
         opened = (

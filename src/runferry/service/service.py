@@ -24,6 +24,7 @@ from runferry.service.configuration import Configuration
 from runferry.service.connections import Connections, ConnectRequest, Held
 from runferry.service.demand import Demand
 from runferry.service.doctor import Doctor, Report
+from runferry.service.downloads import Downloads
 from runferry.service.durability import Durability
 from runferry.service.events import EventBus
 from runferry.service.files import Files
@@ -129,6 +130,17 @@ class Service:
         self.table = Table(self._db)
         self.overview = Overview(self._connections, settings)
         self.artifacts = Artifacts(self._db, settings.data_dir, self.demand, self.recycle_bin, clock=clock)
+        self.downloads = Downloads(
+            self._db,
+            settings.data_dir,
+            demand=self.demand,
+            files=self.files,
+            cache=self.cache,
+            artifacts=self.artifacts,
+            attentions=attentions,
+            events=self.events,
+            clock=clock,
+        )
         self.lineage = Lineage(self._db, self.artifacts)
         self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)
 
@@ -155,6 +167,7 @@ class Service:
             self._runs.start(self.events)
             self.logs.start()
             await self._connections.resume(is_trying=self._is_resuming)
+            await self.downloads.open(is_resuming=self._is_resuming)
         except BaseException:
             await self.close()
             raise
@@ -164,6 +177,7 @@ class Service:
         self.events.close()
         if self._is_open:
             self._is_open = False
+            await self.downloads.close()
             await self._runs.close()
             await self.logs.close()
             await self._connections.stop_resuming()

@@ -37,6 +37,9 @@ class Totals:
     held_bytes: int
 
 
+_UNDER_WAY = and_(partials.c.sync_id == files.c.sync_id, partials.c.path == files.c.path)
+
+
 class FileList:
     """Lists files below a directory of one sync, sorted by path."""
 
@@ -63,19 +66,23 @@ class FileList:
         else:
             prefix = f"{directory}/" if directory else ""
             wanted = and_(wanted, files.c.path.not_like(f"{escape(prefix)}%/%", escape="\\"))
-        under_way = and_(partials.c.sync_id == files.c.sync_id, partials.c.path == files.c.path)
-        query = select(files, partials.c.staged).outerjoin(partials, under_way).where(wanted)
+        query = select(files, partials.c.staged).outerjoin(partials, _UNDER_WAY).where(wanted)
         with self._db.reading() as connection:
             rows = connection.execute(query.order_by(files.c.path).limit(limit).offset(offset)).all()
             total = int(connection.execute(select(func.count()).select_from(files).where(wanted)).scalar_one())
         return [self._read(sync_id, row) for row in rows], total
 
-    def list_paths(self, sync_id: int, directory: str) -> list[tuple[str, int]]:
-        """Return path and size of every file at or below ``directory`` that is still on the server or held."""
+    def sizes(self, sync_id: int, directory: str) -> dict[str, tuple[int, bool]]:
+        """Return the size of every file at or below ``directory``, and whether it is here as it was last listed."""
         is_meant = is_below(sync_id, directory) | and_(files.c.sync_id == sync_id, files.c.path == directory)
-        query = select(files.c.path, files.c.size).where(is_meant, files.c.kind == "file").order_by(files.c.path)
+        query = (
+            select(files, partials.c.staged)
+            .outerjoin(partials, _UNDER_WAY)
+            .where(is_meant, files.c.kind == "file")
+            .order_by(files.c.path)
+        )
         with self._db.reading() as connection:
-            return [(row.path, row.size) for row in connection.execute(query)]
+            return {row.path: (row.size, find_local(row) == "full") for row in connection.execute(query)}
 
     def _read(self, sync_id: int, row: Row[Any]) -> FileRow:
         below = self.totals(sync_id, row.path) if row.kind == "dir" else None
