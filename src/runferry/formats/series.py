@@ -64,7 +64,10 @@ class SeriesReader(Protocol):
 
     @property
     def SOURCE_NAMES(self) -> Collection[str]:
-        """Patterns (``*`` stands for anything) that the names of all its files match."""
+        """Patterns (``*`` stands for anything) that the paths of all its files, relative to their run, match.
+
+        Names without ``*`` are found without looking at everything a run has.
+        """
         ...
 
     def is_source(self, path: str) -> bool:
