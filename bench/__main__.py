@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench.cases import append, big, idle, initial, resync
+from bench.cases import append, big, idle, ingest, initial, logs, resync, runs, series
 from bench.figures import Result
 from bench.lab import Lab, Options
 from bench.report import print_result, write_result
@@ -23,6 +23,10 @@ CASES: Mapping[str, Callable[[Lab], Awaitable[Result]]] = {
     "big": big.run,
     "append": append.run,
     "idle": idle.run,
+    "ingest": ingest.run,
+    "series": series.run,
+    "logs": logs.run,
+    "runs": runs.run,
 }
 
 

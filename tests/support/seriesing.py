@@ -25,7 +25,7 @@ def add_run(index: Database, scope: SyncScope, path: str = "cv/yolo/runs/one") -
     put_runs(index, scope, make_run(path))
     with index.reading() as connection:
         query = select(runs.c.id).where(runs.c.sync_id == scope.sync_id, runs.c.path == path)
-        return connection.execute(query).scalar_one()
+        return int(connection.execute(query).scalar_one())
 
 
 def column(

@@ -73,11 +73,11 @@ class Copy:
         (row,) = self.store.list_series(self.run_id, [key])
         points = self.store.load(row)
         assert points is not None
-        return list(points.values)  # type: ignore[arg-type]
+        return list(points.values)
 
     def everything(self) -> dict[tuple[str, str], tuple[bytes, bytes, object]]:
         """Return all points bit by bit."""
-        found = {}
+        found: dict[tuple[str, str], tuple[bytes, bytes, object]] = {}
         for row in self.store.list_series(self.run_id):
             points = self.store.load(row)
             assert points is not None
@@ -119,7 +119,12 @@ def test_a_file_is_read_whole_and_then_only_what_was_added(copy: Copy, monkeypat
     assert copy.source.position == len(first)
     read: list[int] = []
     pread = os.pread
-    monkeypatch.setattr(os, "pread", lambda fd, size, at: read.append(at) or pread(fd, size, at))
+
+    def note(descriptor: int, size: int, at: int) -> bytes:
+        read.append(at)
+        return pread(descriptor, size, at)
+
+    monkeypatch.setattr(os, "pread", note)
     copy.land(first + second)
     assert copy.read_on().points == {copy.run_id: 6}
     assert min(at for at in read if at >= 4096) >= len(first) - 4096, "only the edges are looked at again"

@@ -6,8 +6,9 @@ Asking is enough to have a smart sync fetch and follow the files this comes from
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
@@ -19,10 +20,12 @@ from runferry.service.series_feeds import SeriesFeeds
 from runferry.store.chunking import Points
 from runferry.store.db import Database
 from runferry.store.runs import RunRow, RunStore
-from runferry.store.series import HeldFile, SeriesRow, SeriesStore, SourceRow
+from runferry.store.series import HeldFile, Place, SeriesRow, SeriesStore, SourceRow
 from runferry.store.series_cache import SeriesCache
 from runferry.store.series_table import Series, Table, tabulate_steps, tabulate_times
 from runferry.sync.spec import Mode
+
+FilesOf = Mapping[Place, Sequence[HeldFile]]
 
 FETCH_SECONDS = 20.0
 """How long the first question about a run waits for its files to come."""
@@ -81,21 +84,25 @@ class SeriesService:
         """Return what series a run has. Raises NotFound, Ambiguous, and what ``Demand.fetch`` raises where nothing of
         the run's files is here and they cannot be had."""
         row = await self._ready(run_id)
-        return await in_thread(self._describe, row, None)
+        return (await in_thread(self._describe, [row], None))[0]
 
     async def curves(self, run_id: str, query: CurveQuery) -> RunSeries:
         """Return some of a run's series as they look at a width. Raises as ``catalogue`` does."""
         row = await self._ready(run_id)
-        return await in_thread(self._draw, row, query)
+        return (await in_thread(self._draw, [row], query))[0]
 
     async def curves_of(
         self, run_ids: Sequence[str], query: CurveQuery
     ) -> tuple[Sequence[RunSeries], Sequence[MissingRun]]:
         """Do as ``curves`` does for many runs; those that cannot be shown are told apart."""
-        answers = await asyncio.gather(*(self._try_ready(run_id) for run_id in dict.fromkeys(run_ids)))
-        rows = {row.id: row for row in answers if isinstance(row, RunRow)}
-        missing = [answer for answer in answers if isinstance(answer, MissingRun)]
-        return await in_thread(lambda: [self._draw(row, query) for row in rows.values()]), missing
+        found = await in_thread(self._runs.find_many, dict.fromkeys(run_ids))
+        missing = {key: str(row) for key, row in found.items() if not isinstance(row, RunRow)}
+        rows = {row.id: (key, row) for key, row in found.items() if isinstance(row, RunRow)}
+        troubles = await self._make_ready([row for _, row in rows.values()])
+        missing |= {rows[row_id][0]: str(error) for row_id, error in troubles.items()}
+        shown = [row for row_id, (_, row) in rows.items() if row_id not in troubles]
+        told = [MissingRun(key, missing[key]) for key in found if key in missing]
+        return await in_thread(self._draw, shown, query), told
 
     async def points(self, run_id: str, metric: str, *, offset: int, limit: int) -> PointsPage:
         """Return points of one metric as they were written, of each of its kinds. Raises as ``catalogue`` does."""
@@ -108,7 +115,7 @@ class SeriesService:
         row = await self._ready(run_id)
 
         def make() -> Table:
-            return tabulate_times(self._load(row), self._describe(row, ()).first_time)
+            return tabulate_times(self._load(row), self._describe([row], ())[0].first_time)
 
         return await in_thread(make)
 
@@ -125,60 +132,68 @@ class SeriesService:
     # Having something to answer with
 
     async def _ready(self, run_id: str) -> RunRow:
-        """Have the run's files followed, wait for the first fetch and for what is here to be read."""
-        row, files, has_sources = await in_thread(self._look, run_id)
-        paths = [file.path for file in files]
-        self._demand.touch(row.sync_id, paths)
-        if row.mode == Mode.SMART and not has_sources:
-            await self._fetch(row.sync_id, [file.path for file in files if file.held is None])
-        try:
-            async with asyncio.timeout(READ_SECONDS):
-                await self._feeds.caught_up(row.sync_id, paths)
-        except TimeoutError:
-            return row  # the answer says how much of it was read
+        """Find a run and make it ready to be shown."""
+        row = await in_thread(self._runs.find, run_id)
+        for error in (await self._make_ready([row])).values():
+            raise error
         return row
 
-    async def _try_ready(self, run_id: str) -> RunRow | MissingRun:
-        try:
-            return await self._ready(run_id)
-        except RunferryError as error:
-            return MissingRun(run_id, str(error))
+    async def _make_ready(self, rows: Sequence[RunRow]) -> Mapping[int, RunferryError]:
+        """Have the runs' files followed, wait for the first fetch and for what is here to be read.
 
-    async def _fetch(self, sync_id: int, paths: Sequence[str]) -> None:
+        Returns why, by the row ids of runs of which there is nothing.
+        """
+        files, sources = await in_thread(self._look, rows)
+        fetches = []
+        paths: dict[int, list[str]] = {}
+        for row in rows:
+            found = files[row.sync_id, row.path]
+            paths.setdefault(row.sync_id, []).extend(file.path for file in found)
+            self._demand.touch(row.sync_id, [file.path for file in found])
+            missing = [file.path for file in found if file.held is None]
+            if row.mode == Mode.SMART and missing and not sources[row.id]:
+                fetches.append(self._fetch(row, missing))
+        troubles = {row_id: error for row_id, error in await asyncio.gather(*fetches) if error is not None}
+        with suppress(TimeoutError):  # the answer says how much of it was read
+            async with asyncio.timeout(READ_SECONDS):
+                for sync_id, some in paths.items():
+                    await self._feeds.caught_up(sync_id, some)
+        return troubles
+
+    async def _fetch(self, row: RunRow, paths: Sequence[str]) -> tuple[int, RunferryError | None]:
         try:
             async with asyncio.timeout(FETCH_SECONDS):
                 for path in paths:
-                    await self._demand.fetch(sync_id, path)
+                    await self._demand.fetch(row.sync_id, path)
         except TimeoutError:
-            return  # it goes on coming, and the answer says how much of it is here
+            pass  # it goes on coming, and the answer says how much of it is here
+        except RunferryError as error:
+            return row.id, error
+        return row.id, None
 
-    def _look(self, run_id: str) -> tuple[RunRow, Sequence[HeldFile], bool]:
-        row = self._runs.find(run_id)
-        return row, self._find_files(row), bool(self._store.list_sources(row.id))
-
-    def _find_files(self, row: RunRow) -> Sequence[HeldFile]:
-        """Return the files of a run that series come from, here or not."""
+    def _look(self, rows: Sequence[RunRow]) -> tuple[FilesOf, Mapping[int, Sequence[SourceRow]]]:
+        """Return the files that the runs' series come from, here or not, and what was read of them."""
         names = {name for reader in SERIES_READERS for name in reader.SOURCE_NAMES}
-        return [
-            file
-            for file in self._store.list_files(row.sync_id, names, below=row.path)
-            if any(reader.find_run_dir(file.path, row.path.__eq__) is not None for reader in SERIES_READERS)
-        ]
+        files = self._store.list_files_of([(row.sync_id, row.path) for row in rows], names)
+        return {
+            place: [file for file in some if is_source_of(file.path, place[1])] for place, some in files.items()
+        }, self._store.list_sources_of([row.id for row in rows])
 
     # Answering
 
-    def _describe(self, row: RunRow, keys: Collection[str] | None) -> RunSeries:
-        found = self._store.list_sources(row.id)
-        times = [source.first_time for source in found if source.first_time is not None]
-        rows = self._store.list_series(row.id, keys)
-        return RunSeries(row.key, min(times, default=None), rows, measure(self._find_files(row), found))
+    def _describe(self, rows: Sequence[RunRow], keys: Collection[str] | None) -> Sequence[RunSeries]:
+        files, sources = self._look(rows)
+        found = self._store.list_series_of([row.id for row in rows], keys)
+        return [describe(row.key, found[row.id], files[row.sync_id, row.path], sources[row.id]) for row in rows]
 
-    def _draw(self, row: RunRow, query: CurveQuery) -> RunSeries:
-        described = self._describe(row, query.metrics)
-        curves = [draw(one, points, query, described.first_time) for one, points in self._read(row, described.rows)]
-        known = {one.key for one in described.rows}
-        missing = [metric for metric in query.metrics if metric not in known]
-        return RunSeries(row.key, described.first_time, described.rows, described.source, curves, missing)
+    def _draw(self, rows: Sequence[RunRow], query: CurveQuery) -> Sequence[RunSeries]:
+        drawn = []
+        for row, one in zip(rows, self._describe(rows, query.metrics), strict=True):
+            curves = [draw(series, points, query, one.first_time) for series, points in self._read(row, one.rows)]
+            known = {series.key for series in one.rows}
+            missing = [metric for metric in query.metrics if metric not in known]
+            drawn.append(replace(one, curves=curves, missing=missing))
+        return drawn
 
     def _load(self, row: RunRow, keys: Collection[str] | None = None) -> Sequence[Series]:
         rows = self._store.list_series(row.id, keys)
@@ -196,6 +211,17 @@ class SeriesService:
             else:
                 found.append((one, points))
         return found
+
+
+def is_source_of(path: str, run_dir: str) -> bool:
+    """Say whether a file is one of the run's whose directory this is."""
+    return any(reader.find_run_dir(path, run_dir.__eq__) is not None for reader in SERIES_READERS)
+
+
+def describe(key: str, rows: Sequence[SeriesRow], files: Sequence[HeldFile], sources: Sequence[SourceRow]) -> RunSeries:
+    """Return a run's series without curves."""
+    times = [source.first_time for source in sources if source.first_time is not None]
+    return RunSeries(key, min(times, default=None), rows, measure(files, sources))
 
 
 def measure(files: Sequence[HeldFile], found: Sequence[SourceRow]) -> Completeness:

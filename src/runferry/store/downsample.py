@@ -70,8 +70,9 @@ def find_starts(x: Floats, wanted: Range) -> NDArray[np.intp]:
     high = x[-1] if wanted.end is None else wanted.end
     with np.errstate(over="ignore", invalid="ignore"):  # a range too wide for a float has one bucket
         edges = np.linspace(low, high, wanted.width + 1)[1:-1]
-    starts = np.unique(np.append(0, np.searchsorted(x, edges, "left")))
-    return starts[starts < len(x)]
+    starts = np.append(0, np.searchsorted(x, edges, "left"))
+    is_filled = np.append(starts[1:] > starts[:-1], True) & (starts < len(x))
+    return starts[is_filled]
 
 
 def downsample(x: Floats, values: Floats, wanted: Range) -> Curve:

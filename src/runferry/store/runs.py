@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Select, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, not_, or_, select, update
 
-from runferry.errors import Ambiguous, NotFound
+from runferry.errors import Ambiguous, NotFound, RunferryError
 from runferry.model import Liveness, ProcessQuestion, ProcessState, Run, RunStatus
 from runferry.store.db import Database, split, upsert
 from runferry.store.recycle import find_recycled, is_restorable
@@ -22,7 +22,6 @@ from runferry.store.run_list import (
     check_page,
     order_by,
     select_count,
-    select_matching,
     select_page,
     select_visible,
 )
@@ -120,13 +119,15 @@ class RunStore:
         check_page(chosen)
         with self._db.reading() as connection:
             visible = select_visible(connection)
-            page = select_page(chosen, select_matching(chosen, visible))
+            page = select_page(chosen, visible)
             query = _select_rows().add_columns(page.c.total).join(page, page.c.id == runs.c.id)
             found = connection.execute(query.order_by(*order_by(chosen, page))).all()
-            if found:
-                return [_read_row(row) for row in found], int(found[0].total)
-            is_all = chosen.limit is None and not chosen.offset
-            return [], 0 if is_all else int(connection.execute(select_count(chosen, visible)).scalar_one())
+            rows = [_read_row(row) for row in found]
+            if chosen.limit is None and not chosen.offset:
+                return rows, len(rows)
+            if found and found[0].total is not None:
+                return rows, int(found[0].total)
+            return rows, int(connection.execute(select_count(chosen, visible)).scalar_one())
 
     def find(self, id_or_key: str) -> RunRow:
         """Return the run with this key, or the only one with this id. Raises NotFound and Ambiguous.
@@ -134,12 +135,26 @@ class RunStore:
         What the user deleted counts as not there; the error says where it is.
         """
         with self._db.reading() as connection:
+            return self._find(connection, select_visible(connection), id_or_key)
+
+    def find_many(self, ids_or_keys: Iterable[str]) -> dict[str, RunRow | RunferryError]:
+        """Do as ``find`` does for many; what it would raise stands where there is no run."""
+        found: dict[str, RunRow | RunferryError] = {}
+        with self._db.reading() as connection:
             visible = select_visible(connection)
-            is_meant = or_(runs.c.key == id_or_key, runs.c.run_id == id_or_key)
-            query = _select_rows().where(is_meant).order_by(runs.c.gone_at.is_(None).desc(), runs.c.key)
-            shown = [_read_row(row) for row in connection.execute(query.where(visible))]
-            other = [] if shown else connection.execute(query).all()
-            found = shown or [_read_row(row) for row in other if row.recycled_at is None][:1]
+            for id_or_key in ids_or_keys:
+                try:
+                    found[id_or_key] = self._find(connection, visible, id_or_key)
+                except (NotFound, Ambiguous) as error:
+                    found[id_or_key] = error
+        return found
+
+    def _find(self, connection: Connection, visible: ColumnElement[bool], id_or_key: str) -> RunRow:
+        is_meant = or_(runs.c.key == id_or_key, runs.c.run_id == id_or_key)
+        query = _select_rows().where(is_meant).order_by(runs.c.gone_at.is_(None).desc(), runs.c.key)
+        shown = [_read_row(row) for row in connection.execute(query.where(visible))]
+        other = [] if shown else connection.execute(query).all()
+        found = shown or [_read_row(row) for row in other if row.recycled_at is None][:1]
         exact = [row for row in found if row.key == id_or_key]
         if exact or len(found) == 1:
             return (exact or found)[0]

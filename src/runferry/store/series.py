@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
 from runferry.model import Kind, MediaItem, SeriesKind
 from runferry.store.chunking import Points, join
@@ -108,20 +108,42 @@ class SeriesStore:
                     found[row_id] = key
         return found
 
-    def list_files(self, sync_id: int, patterns: Collection[str], *, below: str | None = None) -> list[HeldFile]:
-        """Return a sync's files whose names match one of the patterns, of one directory and all below, or of all."""
-        named = [pattern.translate(_LIKE) for pattern in patterns]
-        is_named = or_(*(files.c.path.like(end, escape="\\") for name in named for end in (name, f"%/{name}")))
-        query = select(*_FILE).where(files.c.sync_id == sync_id, files.c.kind == Kind.FILE.value, is_named)
-        if below:
-            query = query.where(files.c.path >= f"{below}/", files.c.path < f"{below}0")  # "0" follows "/"
+    def list_files(self, sync_id: int, patterns: Collection[str]) -> list[HeldFile]:
+        """Return a sync's files whose paths end with a name that matches one of the patterns."""
         with self._db.reading() as connection:
-            return [HeldFile(*row) for row in connection.execute(query.order_by(files.c.path))]
+            return _list_matching(connection, files.c.sync_id == sync_id, patterns)
 
-    def list_sources(self, run_id: int) -> list[SourceRow]:
+    def list_files_of(self, places: Sequence[Place], patterns: Collection[str]) -> dict[Place, list[HeldFile]]:
+        """Return the files of directories whose paths within them match one of the patterns.
+
+        What a pattern without ``*`` names is looked up directly; the others cost a look at all that is below.
+        """
+        loose = [pattern for pattern in patterns if "*" in pattern]
+        exact = [pattern for pattern in patterns if "*" not in pattern]
+        found: dict[Place, list[HeldFile]] = {place: [] for place in places}
         with self._db.reading() as connection:
-            query = select(sources).where(sources.c.run_id == run_id).order_by(sources.c.id)
-            return [_read_source(row) for row in connection.execute(query)]
+            for sync_id in {sync_id for sync_id, _ in found}:
+                named = {_below(path, name): (sync_id, path) for at, path in found if at == sync_id for name in exact}
+                for part in split(named):
+                    query = select(*_FILE).where(files.c.sync_id == sync_id, files.c.path.in_(part), _IS_FILE)
+                    for row in connection.execute(query.order_by(files.c.path)):
+                        found[named[row.path]].append(HeldFile(*row))
+            for sync_id, path in found if loose else ():
+                is_below = files.c.sync_id == sync_id
+                if path:
+                    is_below &= (files.c.path >= f"{path}/") & (files.c.path < f"{path}0")  # "0" follows "/"
+                found[sync_id, path] += _list_matching(connection, is_below, loose)
+        return found
+
+    def list_sources_of(self, run_ids: Sequence[int]) -> dict[int, list[SourceRow]]:
+        """Return the sources of each run, in the order in which they were first read."""
+        found: dict[int, list[SourceRow]] = {run_id: [] for run_id in run_ids}
+        with self._db.reading() as connection:
+            for part in split(run_ids):
+                query = select(*_SOURCE).where(sources.c.run_id.in_(part)).order_by(sources.c.id)
+                for row in map(_read_source, connection.execute(query)):
+                    found[row.run_id].append(row)
+        return found
 
     def positions(self, sync_id: int) -> dict[str, tuple[int, int]]:
         """Return generation and position of every source of a sync, by its path."""
@@ -176,11 +198,26 @@ class SeriesStore:
             return connection.execute(statement).rowcount
 
 
+Place = tuple[int, str]
+"""A directory of a sync: the sync's id, and the path relative to its root."""
+
+_IS_FILE = files.c.kind == Kind.FILE.value
 _FILE = (files.c.path, files.c.size, files.c.held_size, files.c.generation)
 _MEDIA = ("kind", "key", "path", "step", "time", "caption")
 _SOURCE = [sources.c[name] for name in SourceRow.__dataclass_fields__]
 _SERIES = [(sources if name == "reading" else series).c[name] for name in SeriesRow.__dataclass_fields__]
 _LIKE = str.maketrans({"*": "%", "%": "\\%", "_": "\\_"})
+
+
+def _list_matching(connection: Connection, is_meant: ColumnElement[bool], patterns: Collection[str]) -> list[HeldFile]:
+    named = [pattern.translate(_LIKE) for pattern in patterns]
+    is_named = or_(*(files.c.path.like(end, escape="\\") for name in named for end in (name, f"%/{name}")))
+    query = select(*_FILE).where(is_meant, _IS_FILE, is_named).order_by(files.c.path)
+    return [HeldFile(*row) for row in connection.execute(query)]
+
+
+def _below(directory: str, name: str) -> str:
+    return f"{directory}/{name}" if directory else name
 
 
 def find_source(connection: Connection, sync_id: int, path: str) -> SourceRow | None:

@@ -85,7 +85,8 @@ def test_what_stays_in_memory_is_small() -> None:
 
 @given(st.lists(st.lists(st.integers(0, 70_000), min_size=1, max_size=5), min_size=1, max_size=12))
 def test_texts_come_out_as_they_went_in_and_in_bounded_chunks(lengths: list[list[int]]) -> None:
-    shelf, texts = Shelf(), []
+    shelf = Shelf()
+    texts: list[str] = []
     for some in lengths:
         new = [chr(97 + len(texts) % 26) * length for length in some]
         numbers = np.arange(len(texts), len(texts) + len(new), dtype="<f8")

@@ -223,8 +223,8 @@ def test_every_spike_of_ten_million_points_in_the_store_survives(source: Source,
     rng = np.random.default_rng(7)
     values = np.cumsum(rng.normal(size=10_000_000))
     values[rng.integers(0, len(values), 2000)] *= 50
-    for start in range(0, len(values), 1_000_000):
-        source.write({("loss", NUMBER): column(values[start : start + 1_000_000], start=start)})  # type: ignore[arg-type]
+    for first in range(0, len(values), 1_000_000):
+        source.write({("loss", NUMBER): column(values[first : first + 1_000_000], start=first)})  # type: ignore[arg-type]
     points = load(source, run_id)
     assert np.array_equal(np.array(points.values), values)
     middle = values[1:-1]
@@ -250,7 +250,7 @@ def test_every_spike_of_ten_million_points_in_the_store_survives(source: Source,
         assert (curve.low.min(), curve.high.max()) == (whole.min(), whole.max())
 
 
-def test_files_are_found_by_their_names(index: Database, scope: SyncScope) -> None:
+def test_files_are_found_by_their_names_below_what_is_asked_for(index: Database, scope: SyncScope) -> None:
     store = SeriesStore(index)
     with index.writing() as connection:
         connection.exec_driver_sql(
@@ -263,6 +263,9 @@ def test_files_are_found_by_their_names(index: Database, scope: SyncScope) -> No
         )
     found = store.list_files(scope.sync_id, ["events.jsonl"])
     assert [file.path for file in found] == ["a/b/events.jsonl", "a/events.jsonl", "a0/events.jsonl", "events.jsonl"]
-    below = store.list_files(scope.sync_id, ["events.jsonl"], below="a")
-    assert [file.path for file in below] == ["a/b/events.jsonl", "a/events.jsonl"]
-    assert (below[0].size, below[0].held, below[0].generation) == (5, 3, 2)
+    places = [(scope.sync_id, "a"), (scope.sync_id, ""), (scope.sync_id, "none")]
+    exact = store.list_files_of(places, ["events.jsonl"])
+    assert [[file.path for file in exact[place]] for place in places] == [["a/events.jsonl"], ["events.jsonl"], []]
+    loose = store.list_files_of(places, ["b/ev*.jsonl", "events.jsonl"])
+    assert sorted(file.path for file in loose[places[0]]) == ["a/b/events.jsonl", "a/events.jsonl"]
+    assert (exact[places[0]][0].size, exact[places[0]][0].held, exact[places[0]][0].generation) == (5, 3, 2)

@@ -92,7 +92,7 @@ def test_every_value_is_in_exactly_one_row_of_its_time(given: dict[str, list[tup
     times = table.columns[0]
     assert times == sorted(times)  # type: ignore[type-var]
     for key, column in zip(table.names[1:], table.columns[1:], strict=True):
-        cells = sorted((time, cell) for time, cell in zip(times, column, strict=True) if cell == cell)  # type: ignore[type-var]
+        cells = sorted((time, cell) for time, cell in zip(times, column, strict=True) if cell == cell)
         assert cells == sorted((time, float(value)) for _, time, value in given[key])
     # a row is there for somebody, and no time has more of them than the metric with the most values then
     assert all(len(row) > 1 for row in rows_of(table))
