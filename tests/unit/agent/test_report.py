@@ -19,7 +19,7 @@ names = st.text("ab", min_size=1, max_size=40)
 trees = st.dictionaries(names, st.dictionaries(names, st.sampled_from([RECORD, TROUBLED]), max_size=6), max_size=12)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=trees, size=st.integers(1, 600))
 def test_every_name_is_told_once_however_small_the_parts_are(
     tree: dict[str, dict[str, Record]], size: int, monkeypatch: pytest.MonkeyPatch
