@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Select, Subquery, and_, exists, func, not_, or_, select
+from sqlalchemy import CTE, ColumnElement, Connection, Select, Subquery, and_, exists, func, not_, null, or_, select
 
 from runferry.errors import InvalidRequest
 from runferry.store.query import parse_query
-from runferry.store.query_terms import has_any, to_condition
+from runferry.store.query_terms import has_any, is_costly, to_condition
 from runferry.store.tables import runs, servers, syncs
 from runferry.store.verdict import effective_status
 
@@ -33,8 +33,6 @@ SORTS: dict[str, ColumnElement[Any]] = {
     "best": runs.c.best_score,
 }
 """What lists can be sorted by. Where a run has no value it comes last, in either order."""
-
-_BY_PAGE_INDEX = "INDEXED BY ix_runs_page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,34 +67,50 @@ def check_page(chosen: RunFilter) -> None:
 
 
 def select_matching(chosen: RunFilter, visible: ColumnElement[bool]) -> CTE:
-    """Return what matches, as ``id`` and ``rank`` (what it is sorted by), for use within one statement.
+    """Return what matches, found once for use within one statement: ``id`` and ``rank`` (what it is sorted by).
 
     Raises InvalidRequest for a query that makes no sense.
     """
-    query = select(runs.c.id, SORTS[chosen.sort].label("rank")).with_hint(runs, _BY_PAGE_INDEX, "sqlite")
-    if chosen.sort == "server":
-        query = query.join(servers, servers.c.id == runs.c.server_id)
-    return query.where(visible, *_conditions(chosen)).cte("matching").prefix_with("MATERIALIZED")
+    return _select_ranked(chosen, visible).cte("matching").prefix_with("MATERIALIZED")
+
+
+def select_page(chosen: RunFilter, visible: ColumnElement[bool]) -> Subquery:
+    """Return one page: each row's ``id`` and ``rank``, and ``total``: how many match, or None.
+
+    Where finding out what matches is most of the work, it is done once, and counted on the way; otherwise the database
+    is quicker to find the first rows alone, and ``select_count`` the total. Raises as ``select_matching``.
+    """
+    if chosen.limit is not None and any(is_costly(term) for term in parse_query(chosen.q or "")):
+        found = select_matching(chosen, visible)
+        total = select(func.count()).select_from(found).scalar_subquery()
+        page = select(found.c.id, found.c.rank, total.label("total")).order_by(*order_by(chosen, found))
+    else:
+        order = order_columns(chosen, SORTS[chosen.sort], runs.c.id)
+        page = _select_ranked(chosen, visible).add_columns(null().label("total")).order_by(*order)
+    return page.limit(chosen.limit).offset(chosen.offset or None).subquery("page")
+
+
+def _select_ranked(chosen: RunFilter, visible: ColumnElement[bool]) -> Select[Any]:
+    query = select(runs.c.id, SORTS[chosen.sort].label("rank")).where(visible, *_conditions(chosen))
+    return query.join(servers, servers.c.id == runs.c.server_id) if chosen.sort == "server" else query
 
 
 def order_by(chosen: RunFilter, ranked: CTE | Subquery) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     """Return what to sort by; runs that are equal in it keep an order too."""
+    return order_columns(chosen, ranked.c.rank, ranked.c.id)
+
+
+def order_columns(
+    chosen: RunFilter, rank: ColumnElement[Any], row_id: ColumnElement[Any]
+) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     if chosen.order == "desc":
-        return ranked.c.rank.desc().nulls_last(), ranked.c.id.desc()
-    return ranked.c.rank.asc().nulls_last(), ranked.c.id.asc()
-
-
-def select_page(chosen: RunFilter, matching: CTE) -> Subquery:
-    """Return one page: each row's ``id`` and ``rank``, and how many match (``total``)."""
-    total = select(func.count()).select_from(matching).scalar_subquery()
-    query = select(matching.c.id, matching.c.rank, total.label("total")).order_by(*order_by(chosen, matching))
-    return query.limit(chosen.limit).offset(chosen.offset or None).subquery("page")
+        return rank.desc().nulls_last(), row_id.desc()
+    return rank.asc().nulls_last(), row_id.asc()
 
 
 def select_count(chosen: RunFilter, visible: ColumnElement[bool]) -> Select[Any]:
     """Return the query for how many runs there are on all pages."""
-    query = select(func.count()).select_from(runs).with_hint(runs, _BY_PAGE_INDEX, "sqlite")
-    return query.where(visible, *_conditions(chosen))
+    return select(func.count()).select_from(runs).where(visible, *_conditions(chosen))
 
 
 def select_visible(connection: Connection, *, is_recycled: bool = False) -> ColumnElement[bool]:
@@ -156,5 +170,4 @@ def _conditions(chosen: RunFilter) -> Iterable[ColumnElement[bool]]:
         yield effective_status().in_(chosen.status)
     if chosen.deleted is not None:
         yield runs.c.deleted_at.is_not(None) if chosen.deleted else runs.c.deleted_at.is_(None)
-    for term in parse_query(chosen.q or ""):
-        yield to_condition(term)
+    yield from (to_condition(term) for term in parse_query(chosen.q or ""))
