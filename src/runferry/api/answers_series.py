@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from runferry.api.answers import Answer
 from runferry.model import MediaItem
@@ -52,6 +52,25 @@ class NonFinite(Answer):
 class CurveAnswer(Answer):
     """Columns of one length: `x`, and `min`, `max`, `last` of each bucket (null: no finite number), or `text`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "key": "loss",
+                "kind": "number",
+                "x": [0.0, 1.0],
+                "min": [0.7, None],
+                "max": [0.7, None],
+                "last": [0.7, None],
+                "points_total": 2,
+                "points_in_range": 2,
+                "exact": True,
+                "non_finite": [{"x": 1.0, "kind": "NaN"}],
+                "non_finite_total": 1,
+                "unplaced": 0,
+            }
+        }
+    )
+
     key: str
     kind: Kind
     x: list[float]
@@ -89,6 +108,15 @@ class ManySeriesAnswer(Answer):
 
 
 class TableAnswer(Answer):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "columns": ["global_step", "loss", "stage"],
+                "rows": [{"global_step": 1, "loss": 0.7, "stage": "train"}],
+            }
+        }
+    )
+
     columns: list[str]
     rows: list[dict[str, Any]]
 
@@ -110,6 +138,20 @@ class PointsPageAnswer(Answer):
 
 
 class MediaAnswer(Answer):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "key": "sample",
+                "path": "media/1_abcdef_sample.png",
+                "step": 20.0,
+                "time": 1795371783.9,
+                "caption": "a red square",
+                "kind": "image",
+                "url": "/api/runs/gpu1/20260101_120000_abc123/files/media/1_abcdef_sample.png",
+            }
+        }
+    )
+
     key: str
     path: str
     step: float | None
