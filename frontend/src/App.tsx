@@ -9,6 +9,7 @@ import { Shell } from "./shell/Shell";
 const ConnectPage = lazy(() => import("./pages/connect/ConnectPage"));
 const ServersPage = lazy(() => import("./pages/servers/ServersPage"));
 const RunsPage = lazy(() => import("./pages/runs/RunsPage"));
+const RunPage = lazy(() => import("./pages/run/RunPage"));
 const SettingsPage = lazy(() => import("./pages/settings/SettingsPage"));
 
 export function App() {
@@ -20,6 +21,7 @@ export function App() {
           <Route path="/connect" component={ConnectPage} />
           <Route path="/servers" component={ServersPage} />
           <Route path="/runs" component={RunsPage} />
+          <Route path="/runs/*" component={RunPage} />
           <Route path="/settings" component={SettingsPage} />
           <Route component={NotFound} />
         </Switch>

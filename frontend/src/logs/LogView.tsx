@@ -1,0 +1,251 @@
+/** A log as it is written: only the lines in sight are in the page. It sticks to the end until one scrolls away. */
+import { Checkbox, CloseButton, Select, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { get } from "@/api/client";
+import { ErrorNote } from "@/components/ErrorNote";
+import { Loading } from "@/components/Loading";
+import { useRemembered } from "@/components/remembered";
+import { formatBytes } from "@/format/bytes";
+import { countOf } from "@/format/numbers";
+import { fold, parseAnsi, stripTime } from "./ansi";
+import { LogFeed } from "./feed";
+import classes from "./logs.module.css";
+import { markFound } from "./parts";
+
+const LINE = 18;
+
+export function LogView({ run }: { run: string }) {
+  const [path, setPath] = useState<string | null>(null);
+  const [feed, setFeed] = useState<LogFeed | null>(null);
+  const [wanted, setWanted] = useState("");
+  const [isTimed, setTimed] = useRemembered("log-times", true);
+  const [goTo, setGoTo] = useState<number | null>(null);
+  const facts = useQuery({
+    queryKey: ["log", run, path],
+    queryFn: ({ signal }) =>
+      get("/api/runs/{run_id}/logs", {
+        params: { run_id: run },
+        query: { tail: 0, path: path ?? undefined },
+        signal,
+      }),
+  });
+  const isThere = facts.data !== undefined;
+  const [failure, setFailure] = useState<unknown>(null);
+  useEffect(() => {
+    if (!isThere) return;
+    const made = new LogFeed(run, path);
+    setFailure(null);
+    setFeed(made);
+    made.open().catch(setFailure);
+    return () => made.close();
+  }, [run, path, isThere]);
+  if (facts.error) return <ErrorNote error={facts.error} onRetry={() => facts.refetch()} />;
+  if (!facts.data || !feed) return <Loading what="the log" />;
+  const { paths, size_bytes, held_bytes, is_live } = facts.data;
+  return (
+    <div className={classes.view}>
+      <div className={classes.tools}>
+        <TextInput
+          data-page-filter
+          w={260}
+          aria-label="Search the log"
+          placeholder="Search the log"
+          value={wanted}
+          onChange={(event) => setWanted(event.currentTarget.value)}
+          rightSection={
+            wanted && <CloseButton size="sm" aria-label="Clear the search" onClick={() => setWanted("")} />
+          }
+        />
+        {paths.length > 1 && (
+          <Select
+            aria-label="Which log"
+            data={[...new Set(paths)]}
+            value={path ?? facts.data.path}
+            allowDeselect={false}
+            onChange={setPath}
+          />
+        )}
+        <Checkbox
+          label="Times"
+          checked={isTimed}
+          onChange={(event) => setTimed(event.currentTarget.checked)}
+        />
+        <span className="dim">
+          {is_live ? "live" : "not growing"}, {formatBytes(size_bytes)}
+          {held_bytes < size_bytes && `, ${formatBytes(held_bytes)} of it here`}
+        </span>
+      </div>
+      {failure ? (
+        <ErrorNote error={failure} />
+      ) : wanted.trim() ? (
+        <Found
+          run={run}
+          path={path}
+          wanted={wanted.trim()}
+          isTimed={isTimed}
+          onChoose={(line) => {
+            setWanted("");
+            setGoTo(line);
+          }}
+        />
+      ) : (
+        <Lines feed={feed} isTimed={isTimed} goTo={goTo} />
+      )}
+    </div>
+  );
+}
+
+function Lines({ feed, isTimed, goTo }: { feed: LogFeed; isTimed: boolean; goTo: number | null }) {
+  const box = useRef<HTMLDivElement>(null);
+  const [isFollowing, setFollowing] = useState(goTo === null);
+  const version = useSyncExternalStore(feed.subscribe, feed.getVersion);
+  const { buffer } = feed;
+  const list = useVirtualizer({
+    count: buffer.count,
+    getScrollElement: () => box.current,
+    estimateSize: () => LINE,
+    overscan: 20,
+  });
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the version says that there are more lines
+  useEffect(() => {
+    const element = box.current;
+    if (isFollowing && element) element.scrollTop = element.scrollHeight;
+  }, [version, isFollowing, buffer.count]);
+  useEffect(() => {
+    if (goTo !== null) list.scrollToIndex(goTo, { align: "center" });
+  }, [goTo, list]);
+  const items = list.getVirtualItems();
+  useEffect(() => {
+    for (const item of [items[0], items.at(-1)]) if (item) feed.want(item.index);
+  });
+  const watch = useCallback(() => {
+    const element = box.current;
+    if (element) setFollowing(element.scrollHeight - element.scrollTop - element.clientHeight < LINE * 2);
+  }, []);
+  return (
+    <>
+      <div
+        className={classes.lines}
+        ref={box}
+        onScroll={watch}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard
+        tabIndex={0}
+        role="log"
+        aria-label="Log"
+        aria-live="off"
+      >
+        <div className={classes.inner} style={{ height: list.getTotalSize() }}>
+          {items.map((item) => (
+            <div
+              key={item.index}
+              className={classes.line}
+              style={{ transform: `translateY(${item.start}px)` }}
+            >
+              <span className={classes.number}>{buffer.isNumbered ? item.index + 1 : ""}</span>
+              <LineText text={buffer.read(item.index)} wanted="" isTimed={isTimed} />
+            </div>
+          ))}
+        </div>
+      </div>
+      <div className={classes.tools}>
+        <Checkbox
+          label="Follow the end"
+          checked={isFollowing}
+          onChange={(event) => setFollowing(event.currentTarget.checked)}
+        />
+        <span className="dim">
+          {buffer.isNumbered ? countOf(buffer.count, "line") : "The lines before are being counted"}
+        </span>
+      </div>
+    </>
+  );
+}
+
+interface FoundProps {
+  run: string;
+  path: string | null;
+  wanted: string;
+  isTimed: boolean;
+  onChoose: (line: number) => void;
+}
+
+/** The lines with the text in them; a click leads to the place. */
+function Found({ run, path, wanted, isTimed, onChoose }: FoundProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const query = useQuery({
+    queryKey: ["log", run, path, "search", wanted],
+    queryFn: ({ signal }) =>
+      get("/api/runs/{run_id}/logs", {
+        params: { run_id: run },
+        query: { search: wanted, limit: 10_000, path: path ?? undefined },
+        signal,
+      }),
+  });
+  const lines = query.data?.lines ?? [];
+  const list = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => LINE,
+    overscan: 20,
+  });
+  if (query.error) return <ErrorNote error={query.error} onRetry={() => query.refetch()} />;
+  const matches = query.data?.matches ?? 0;
+  return (
+    <>
+      <div className="dim" role="status">
+        {query.isPending
+          ? "Searching…"
+          : `${countOf(matches, "line")}${query.data?.is_searched ? "" : " so far; the log goes on"}`}
+      </div>
+      <div
+        className={classes.lines}
+        ref={box}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard
+        tabIndex={0}
+        role="region"
+        aria-label="Lines found"
+      >
+        <div className={classes.inner} style={{ height: list.getTotalSize() }}>
+          {list.getVirtualItems().map((item) => {
+            const line = lines[item.index];
+            return (
+              <button
+                type="button"
+                key={item.index}
+                className={classes.line}
+                style={{ transform: `translateY(${item.start}px)` }}
+                onClick={() => line?.number != null && onChoose(line.number)}
+              >
+                <span className={classes.number}>{line?.number != null ? line.number + 1 : ""}</span>
+                <LineText text={line?.text} wanted={wanted} isTimed={isTimed} />
+              </button>
+            );
+          })}
+        </div>
+      </div>
+    </>
+  );
+}
+
+function LineText({ text, wanted, isTimed }: { text: string | undefined; wanted: string; isTimed: boolean }) {
+  const parts = useMemo(() => {
+    if (text === undefined) return [];
+    const folded = fold(text);
+    return markFound(parseAnsi(isTimed ? folded : stripTime(folded)), wanted);
+  }, [text, wanted, isTimed]);
+  return parts.map((part, place) => {
+    const Tag = part.isFound ? "mark" : "span";
+    return (
+      <Tag
+        key={place}
+        data-color={part.color ?? undefined}
+        data-bold={part.isBold || undefined}
+        data-dim={part.isDim || undefined}
+      >
+        {part.text}
+      </Tag>
+    );
+  });
+}

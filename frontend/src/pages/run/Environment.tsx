@@ -1,0 +1,23 @@
+/** Where and how a run ran. */
+import { Values } from "./Params";
+import type { RunDetail } from "./RunPage";
+import classes from "./run.module.css";
+
+export function Environment({ run }: { run: RunDetail }) {
+  const place = {
+    server: run.server,
+    hostname: run.hostname,
+    pid: run.pid,
+    "folder on the server": run.remote_dir,
+    "folder here": run.run_dir,
+    "written by": run.format,
+    copied: run.mode,
+  };
+  return (
+    <div className={classes.columns}>
+      <Values title="Place" values={place} />
+      <Values title="Environment" values={run.environment} />
+      <Values title="Metadata" values={run.meta} />
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+/** What a run was told and what it came to, searchable. */
+import { TextInput } from "@mantine/core";
+import { useState } from "react";
+import { Num } from "@/components/Values";
+import type { RunDetail } from "./RunPage";
+import classes from "./run.module.css";
+
+export function Params({ run }: { run: RunDetail }) {
+  const [wanted, setWanted] = useState("");
+  return (
+    <>
+      <TextInput
+        data-page-filter
+        mt={10}
+        w={260}
+        aria-label="Search params and summary"
+        placeholder="Search params and summary"
+        value={wanted}
+        onChange={(event) => setWanted(event.currentTarget.value)}
+      />
+      <div className={classes.columns}>
+        <Values title="Params" values={run.params} wanted={wanted} />
+        <Values title="Summary" values={run.summary} wanted={wanted} />
+      </div>
+    </>
+  );
+}
+
+interface ValuesProps {
+  title: string;
+  values: Record<string, unknown>;
+  wanted?: string;
+}
+
+export function Values({ title, values, wanted = "" }: ValuesProps) {
+  const all = Object.entries(values);
+  const text = wanted.trim().toLowerCase();
+  const shown = all.filter(([name, value]) => `${name} ${show(value)}`.toLowerCase().includes(text));
+  return (
+    <section aria-label={title}>
+      <h2>{title}</h2>
+      {all.length === 0 && <p className="dim">The run has written none.</p>}
+      {all.length > 0 && shown.length === 0 && <p className="dim">Nothing of this matches.</p>}
+      <table className={classes.table}>
+        <tbody>
+          {shown.map(([name, value]) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td>{typeof value === "number" ? <Num value={value} /> : show(value)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+export function show(value: unknown): string {
+  if (value === null || value === undefined) return "null";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
