@@ -26,8 +26,8 @@ def upgrade() -> None:
 
 
 PAGE = (
-    *("created_at", "server_id", "sync_id", "key", "run_id", "project", "name", "status", "liveness", "started_at"),
-    *("ended_at", "best_metric_value", "best_score", "deleted_at", "gone_at", "recycled_at", "tags", "search"),
+    *("created_at", "gone_at", "recycled_at", "deleted_at", "status", "liveness", "server_id", "sync_id", "best_score"),
+    *("project", "name", "started_at", "ended_at", "best_metric_value", "key", "run_id", "tags", "search"),
 )
 
 
@@ -50,14 +50,14 @@ def _extend_runs() -> None:
 def _create_run_facts() -> None:
     op.create_table(
         "run_values",
-        sa.Column("key", sa.Text(), nullable=False),
         sa.Column("run_id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
         sa.Column("value", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_values_run_id_runs"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("key", "run_id", name=op.f("pk_run_values")),
+        sa.PrimaryKeyConstraint("run_id", "key", name=op.f("pk_run_values")),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_run_values_run_id", "run_values", ["run_id"], unique=False)
+    op.create_index("ix_run_values_key_value", "run_values", ["key", "value"], unique=False)
     op.create_table(
         "run_artifacts",
         sa.Column("run_id", sa.Integer(), nullable=False),
@@ -218,7 +218,7 @@ def _create_series() -> None:
         sa.UniqueConstraint("source_id", "key", "kind", name=op.f("uq_series_source_id_key_kind")),
     )
     op.create_index("ix_series_run_id_key", "series", ["run_id", "key"], unique=False)
-    op.create_index("ix_series_key", "series", ["key", "run_id", "kind", "last"], unique=False)
+    op.create_index("ix_series_key_last", "series", ["key", "last", "kind", "run_id"], unique=False)
 
 
 def _create_chunks() -> None:
