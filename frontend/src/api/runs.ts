@@ -14,11 +14,20 @@ export interface PageWanted {
   page: number;
 }
 
+export interface RunPage {
+  data: Run[];
+  total: number;
+}
+
+export function keyOfPage({ query, page }: PageWanted) {
+  return [...keys.runs, "page", query, page];
+}
+
 export function useRunPages(wanted: readonly PageWanted[]) {
   return useQueries({
     queries: wanted.map(({ query, page }) => ({
-      queryKey: [...keys.runs, "page", query, page],
-      queryFn: ({ signal }: { signal: AbortSignal }) =>
+      queryKey: keyOfPage({ query, page }),
+      queryFn: ({ signal }: { signal: AbortSignal }): Promise<RunPage> =>
         getCounted("/api/runs", { query: { ...query, limit: PAGE, offset: page * PAGE }, signal }),
       placeholderData: keepPreviousData,
       gcTime: 60_000,

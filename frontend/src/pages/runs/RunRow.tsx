@@ -1,8 +1,6 @@
 /** One line of the table: a run as a row or as a card, or the head of a group. Rows not yet here keep their place. */
-import { Checkbox } from "@mantine/core";
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
-import type { MouseEvent } from "react";
-import { Link, useLocation } from "wouter";
+import { type MouseEvent, memo } from "react";
 import type { Run } from "@/api/runs";
 import { Age } from "@/components/Age";
 import { Name } from "@/components/Name";
@@ -11,7 +9,7 @@ import { Num } from "@/components/Values";
 import { countOf } from "@/format/numbers";
 import { formatDuration } from "@/format/times";
 import { makeRunPath } from "@/shell/paths";
-import type { Beside, Column } from "./columns";
+import type { Column, Curve, Values } from "./columns";
 import classes from "./RunTable.module.css";
 import { selection } from "./selection";
 import type { Section } from "./view";
@@ -25,15 +23,25 @@ interface Place {
 interface Props extends Place {
   run: Run | undefined;
   columns: readonly Column[];
-  beside: Beside | undefined;
+  values: Values | undefined;
+  curve: Curve | undefined;
   isChosen: boolean;
-  onActive: (index: number) => void;
+  /** A click: the row becomes the active one, and its run is opened unless the click was for something in it. */
+  onOpen: (index: number, key: string | null) => void;
 }
 
-const NOTHING: Beside = { values: undefined, sparkline: undefined };
-
-export function RunRow({ index, top, isActive, run, columns, beside = NOTHING, isChosen, onActive }: Props) {
-  const open = useOpen(run, index, onActive);
+/** Drawn again only when something of its own has changed: scrolling draws the rows that come in, and no others. */
+export const RunRow = memo(function RunRow({
+  index,
+  top,
+  isActive,
+  run,
+  columns,
+  values,
+  curve,
+  isChosen,
+  onOpen,
+}: Props) {
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the grid takes the keys
     <div
@@ -45,8 +53,23 @@ export function RunRow({ index, top, isActive, run, columns, beside = NOTHING, i
       aria-selected={isChosen}
       data-active={isActive || undefined}
       style={{ transform: `translateY(${top}px)` }}
-      onClick={open}
+      onClick={(event) => onOpen(index, isForRow(event) && run ? run.key : null)}
     >
+      {run === undefined ? (
+        <div role="gridcell" aria-label="Loading" />
+      ) : (
+        <Cells run={run} columns={columns} values={values} curve={curve} isChosen={isChosen} />
+      )}
+    </div>
+  );
+});
+
+type CellsProps = Pick<Props, "columns" | "values" | "curve" | "isChosen"> & { run: Run };
+
+function Cells({ run, columns, values, curve, isChosen }: CellsProps) {
+  const beside = { values, curve };
+  return (
+    <>
       <div role="gridcell" className={classes.check}>
         <Choose run={run} isChosen={isChosen} />
       </div>
@@ -58,21 +81,20 @@ export function RunRow({ index, top, isActive, run, columns, beside = NOTHING, i
           data-number={column.isNumber || undefined}
           data-first={place === 0 || undefined}
         >
-          {run === undefined ? null : column.id === "id" ? (
-            <Link href={makeRunPath(run.key)} className={classes.link} tabIndex={-1}>
+          {column.id === "id" ? (
+            <a href={makeRunPath(run.key)} className={classes.link} tabIndex={-1}>
               {column.draw(run, beside)}
-            </Link>
+            </a>
           ) : (
             column.draw(run, beside)
           )}
         </div>
       ))}
-    </div>
+    </>
   );
 }
 
-export function RunCard({ index, top, isActive, run, isChosen, onActive }: Props) {
-  const open = useOpen(run, index, onActive);
+export const RunCard = memo(function RunCard({ index, top, isActive, run, isChosen, onOpen }: Props) {
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the grid takes the keys
     <div
@@ -84,18 +106,18 @@ export function RunCard({ index, top, isActive, run, isChosen, onActive }: Props
       aria-selected={isChosen}
       data-active={isActive || undefined}
       style={{ transform: `translateY(${top}px)` }}
-      onClick={open}
+      onClick={(event) => onOpen(index, isForRow(event) && run ? run.key : null)}
     >
       <div role="gridcell" className={classes.check}>
-        <Choose run={run} isChosen={isChosen} />
+        {run && <Choose run={run} isChosen={isChosen} />}
       </div>
       <div role="gridcell" className={classes.facts}>
         {run && (
           <>
             <div className={classes.line}>
-              <Link href={makeRunPath(run.key)} className={classes.link}>
+              <a href={makeRunPath(run.key)} className={classes.link}>
                 <Name text={run.id} />
-              </Link>
+              </a>
               <Age at={run.created_time} />
             </div>
             <div className={classes.line}>
@@ -117,7 +139,7 @@ export function RunCard({ index, top, isActive, run, isChosen, onActive }: Props
       </div>
     </div>
   );
-}
+});
 
 export function GroupHead({
   index,
@@ -154,25 +176,23 @@ export function GroupHead({
   );
 }
 
-function Choose({ run, isChosen }: { run: Run | undefined; isChosen: boolean }) {
+function Choose({ run, isChosen }: { run: Run; isChosen: boolean }) {
   return (
-    <Checkbox
+    <input
+      type="checkbox"
+      className={classes.box}
       checked={isChosen}
-      disabled={run === undefined}
       tabIndex={-1}
-      aria-label={run ? `Select ${run.id}` : "Loading"}
-      onChange={() => run && selection.toggle([run.key])}
-      onClick={(event) => event.stopPropagation()}
+      aria-label={`Select ${run.id}`}
+      onChange={() => selection.toggle([run.key])}
     />
   );
 }
 
-/** A click anywhere in a row opens it, unless it was meant for something in it or marks text. */
-function useOpen(run: Run | undefined, index: number, onActive: (index: number) => void) {
-  const [, navigate] = useLocation();
-  return (event: MouseEvent) => {
-    onActive(index);
-    const isForOther = event.target instanceof Element && event.target.closest("a, button, input, label");
-    if (run && !isForOther && !window.getSelection()?.toString()) navigate(makeRunPath(run.key));
-  };
+/** A plain click on a row or its link opens it here; other buttons, keys held, boxes and marked text are left alone. */
+function isForRow(event: MouseEvent): boolean {
+  if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return false;
+  if (!(event.target instanceof Element) || event.target.closest("button, input, label")) return false;
+  if (event.target.closest("a")) event.preventDefault();
+  return !window.getSelection()?.toString();
 }

@@ -1,7 +1,7 @@
 /** The runs as one virtualised table: only the rows in view are there, whatever their number. On a phone, cards. */
 import { useMediaQuery } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type CSSProperties, type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type CSSProperties, type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { makeRunPath } from "@/shell/paths";
 import type { Column } from "./columns";
@@ -39,17 +39,29 @@ export function RunTable(props: Props) {
     count: layout.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => size,
-    overscan: 8,
+    overscan: 6,
+    useFlushSync: false,
     scrollPaddingStart: isPhone ? 0 : ROW,
   });
   // biome-ignore lint/correctness/useExhaustiveDependencies: another size means other places
   useEffect(() => virtualizer.measure(), [size]);
   const items = virtualizer.getVirtualItems();
+  // Rows that leave are used again for those that come: new elements would cost the browser most of a frame.
+  const [pool, setPool] = useState(1);
+  if (items.length > pool) setPool(items.length);
   const rows = useRows(view, layout, items[0]?.index ?? 0, (items.at(-1)?.index ?? -1) + 1);
-  const lookBeside = useBeside(
+  const beside = useBeside(
     rows,
     props.valueNames,
     columns.some((one) => one.id === "curve"),
+  );
+
+  const open = useCallback(
+    (index: number, key: string | null) => {
+      setActive(index);
+      if (key !== null) navigate(makeRunPath(key));
+    },
+    [navigate],
   );
 
   function move(to: number): void {
@@ -112,19 +124,22 @@ export function RunTable(props: Props) {
           if (line?.kind === "head") {
             const section = layout.sections[line.section];
             return (
-              section && <GroupHead key={index} {...place} section={section} onToggle={props.onToggleGroup} />
+              section && (
+                <GroupHead key={index % pool} {...place} section={section} onToggle={props.onToggleGroup} />
+              )
             );
           }
           const Row = isPhone ? RunCard : RunRow;
           return (
             <Row
-              key={index}
+              key={index % pool}
               {...place}
               run={run}
               columns={columns}
-              beside={run && lookBeside(run)}
+              values={run && beside.values?.[run.key]}
+              curve={run && beside.curves?.[run.key]}
               isChosen={run !== undefined && chosen.has(run.key)}
-              onActive={setActive}
+              onOpen={open}
             />
           );
         })}

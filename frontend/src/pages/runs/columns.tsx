@@ -13,8 +13,13 @@ export type Scalar = string | number | boolean | null;
 
 /** What is known of a row beside the run itself. */
 export interface Beside {
-  values: Record<string, Scalar> | undefined;
-  sparkline: { metric: string; values: (number | null)[] } | undefined;
+  values: Values | undefined;
+  curve: Curve | undefined;
+}
+export type Values = Record<string, Scalar>;
+export interface Curve {
+  metric: string;
+  values: (number | null)[];
 }
 
 export interface Column {
@@ -113,7 +118,7 @@ export const BASE_COLUMNS: readonly Column[] = [
     id: "curve",
     title: "Curve",
     width: 110,
-    draw: (_, { sparkline }) => <Sparkline metric={sparkline?.metric} values={sparkline?.values} />,
+    draw: (_, { curve }) => <Sparkline metric={curve?.metric} values={curve?.values} />,
   },
 ];
 

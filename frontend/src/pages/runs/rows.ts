@@ -1,16 +1,23 @@
 /** The rows in view: which pages they need, and what is beside them. Rows not yet here are undefined, never another's. */
+import { useDebouncedValue, useThrottledValue } from "@mantine/hooks";
+import { useQueryClient } from "@tanstack/react-query";
 import { useMemo } from "react";
 import {
+  keyOfPage,
   PAGE,
   type PageWanted,
   type Run,
+  type RunPage,
   useRunGroups,
   useRunPages,
   useRunValues,
   useSparklines,
 } from "@/api/runs";
-import type { Beside } from "./columns";
 import { Layout, type Section, type View } from "./view";
+
+const REST = 90;
+const THROTTLE = 150;
+const NEAR = 20;
 
 export function useSections(view: View, closed: ReadonlySet<string>) {
   const first = useRunPages([{ query: makeQuery(view, null), page: 0 }])[0];
@@ -26,20 +33,33 @@ export function useSections(view: View, closed: ReadonlySet<string>) {
   return { layout, total, first, isPending: first?.isPending ?? true, error: first?.error ?? groups.error };
 }
 
-/** Return what is at each place from `start` to before `end`. */
+/**
+ * Return what is at each place from `start` to before `end`. Pages are asked for a little ahead, and only a few times a
+ * second: whoever drags through a hundred thousand rows wants those at the end of it.
+ */
 export function useRows(view: View, layout: Layout, start: number, end: number): Map<number, Run> {
-  const wanted = useMemo(() => listPages(view, layout, start, end), [view, layout, start, end]);
+  const client = useQueryClient();
+  const near = useThrottledValue(Math.floor(start / NEAR), THROTTLE);
+  const size = Math.ceil((end - start) / NEAR) * NEAR;
+  const wanted = useMemo(
+    () => listPages(view, layout, (near - 1) * NEAR, (near + 1) * NEAR + size),
+    [view, layout, near, size],
+  );
   const pages = useRunPages(wanted);
   const rows = new Map<number, Run>();
   for (let place = start; place < end; place += 1) {
     const line = layout.at(place);
     if (line?.kind !== "row") continue;
     const value = layout.sections[line.section]?.value ?? null;
-    const index = wanted.findIndex(
-      (one) => one.page === Math.floor(line.index / PAGE) && one.value === value,
-    );
-    const page = pages[index];
-    const run = page?.isPlaceholderData ? undefined : page?.data?.data[line.index % PAGE];
+    const page = Math.floor(line.index / PAGE);
+    const index = wanted.findIndex((one) => one.page === page && one.value === value);
+    const asked = pages[index];
+    const known = asked
+      ? asked.isPlaceholderData
+        ? undefined
+        : asked.data
+      : client.getQueryData<RunPage>(keyOfPage({ query: makeQuery(view, value), page }));
+    const run = known?.data[line.index % PAGE];
     if (run) rows.set(place, run);
   }
   return rows;
@@ -71,10 +91,10 @@ export function makeQuery(view: View, value: string | null) {
 /** What the rows in view show beside their runs. Keys are asked for in whole pages, so that scrolling asks seldom. */
 export function useBeside(runs: ReadonlyMap<number, Run>, names: readonly string[], hasCurves: boolean) {
   const chosen = useMemo(() => [...runs.values()].map((run) => run.key), [runs]);
-  const stable = useStable(chosen);
+  const [stable] = useDebouncedValue(useStable(chosen), REST);
   const values = useRunValues(stable, names);
   const curves = useSparklines(stable, hasCurves);
-  return (run: Run): Beside => ({ values: values.data?.[run.key], sparkline: curves.data?.[run.key] });
+  return { values: values.data, curves: curves.data };
 }
 
 /** The same array as long as it says the same. */
