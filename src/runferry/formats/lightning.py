@@ -26,11 +26,12 @@ _METRICS, _PARAMS = "metrics.csv", "hparams.yaml"
 
 
 class Lightning(RunFormat):
-    """The file is rewritten whole when a column appears: for its reader that is another generation of it."""
+    """A step has a row of training and one of validation. A new column rewrites the file: another generation of it."""
 
     FORMAT = "lightning"
     TITLE = "PyTorch Lightning"
     READER = "lightning-1"
+    LAST_WINS = True
     HOLDS_OTHERS = True
 
     def find_runs(self, listing: Listing) -> dict[str, str]:
