@@ -130,6 +130,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cache": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Cache
+         * @description Show how full the cache is and, with `limit`, what is in it.
+         */
+        get: operations["show_cache_api_cache_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cache/clear": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Clear Cache
+         * @description Evict everything that may be. What is pinned, in use, or a last copy stays; so do curves and metadata.
+         */
+        post: operations["clear_cache_api_cache_clear_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cache/evict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Evict
+         * @description Evict a run's files, or some paths of it. They are fetched again when somebody asks for them.
+         */
+        post: operations["evict_api_cache_evict_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cache/pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pin
+         * @description Never evict a run's files, or those at or below some paths of it. Fetches nothing.
+         */
+        post: operations["pin_api_cache_pin_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cache/unpin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Unpin
+         * @description Let a run's files, or those at or below some paths of it, be evicted again.
+         */
+        post: operations["unpin_api_cache_unpin_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/config": {
         parameters: {
             query?: never;
@@ -249,6 +349,58 @@ export interface paths {
          */
         post: operations["doctor_api_doctor_post"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/downloads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Downloads
+         * @description List all downloads, the newest first; the last 200 that ended are remembered.
+         */
+        get: operations["list_downloads_api_downloads_get"];
+        put?: never;
+        /**
+         * Create Download
+         * @description Bring files of a run or an artifact here. Answers at once; `download` events tell how far it is.
+         *
+         *     It survives lost links and restarts, and goes on where it was. What a manifest's digest contradicts fails and is
+         *     not kept.
+         */
+        post: operations["create_download_api_downloads_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/downloads/{download_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Download
+         * @description Show one download, with its files.
+         */
+        get: operations["get_download_api_downloads__download_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Cancel Download
+         * @description Stop a download: what has come stays, and a file that is half here goes on there next time. One that has ended
+         *     is forgotten.
+         */
+        delete: operations["cancel_download_api_downloads__download_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1332,6 +1484,108 @@ export interface components {
              */
             deleted_runs: components["schemas"]["DeletedRun"][];
         };
+        /**
+         * CacheAnswer
+         * @description How full the cache of files fetched on demand is. What mirrors hold, and metadata, is no part of it.
+         * @example {
+         *       "entries": [],
+         *       "files": 12,
+         *       "free_bytes": 53687091200,
+         *       "limit_bytes": 10737418240,
+         *       "pinned_bytes": 0,
+         *       "reserve_bytes": 1073741824,
+         *       "used_bytes": 204857600
+         *     }
+         */
+        CacheAnswer: {
+            /** Entries */
+            entries: components["schemas"]["CachedFileAnswer"][];
+            /** Files */
+            files: number;
+            /**
+             * Free Bytes
+             * @description What is free on the disk.
+             */
+            free_bytes: number;
+            /** Limit Bytes */
+            limit_bytes: number;
+            /** Pinned Bytes */
+            pinned_bytes: number;
+            /**
+             * Reserve Bytes
+             * @description What stays free on the disk.
+             */
+            reserve_bytes: number;
+            /**
+             * Used Bytes
+             * @description With what is under way.
+             */
+            used_bytes: number;
+        };
+        /**
+         * CacheBody
+         * @description A run, or some paths of it.
+         * @example {
+         *       "paths": [
+         *         "checkpoints"
+         *       ],
+         *       "run": "gpu1/20260101_120000_a1b2c3"
+         *     }
+         */
+        CacheBody: {
+            /**
+             * Paths
+             * @description Files or directories, relative to the run's directory. None: the whole run.
+             * @default []
+             */
+            paths?: string[];
+            /**
+             * Run
+             * @description A run's `id`, or its unique `key`.
+             */
+            run: string;
+        };
+        /** CachedFileAnswer */
+        CachedFileAnswer: {
+            /**
+             * Gone
+             * @description The server has it no more: this is its last copy, and it stays.
+             */
+            gone: boolean;
+            /**
+             * Path
+             * @description Absolute, on the server.
+             */
+            path: string;
+            /**
+             * Pinned
+             * @description It, or a directory it lies in.
+             */
+            pinned: boolean;
+            /** Server */
+            server: string;
+            /** Size */
+            size: number;
+            /** Used At */
+            used_at: number;
+        };
+        /**
+         * CancelAnswer
+         * @description ``state`` as it is now.
+         */
+        CancelAnswer: {
+            /** Id */
+            id: string;
+            /** Message */
+            message: string;
+            /** Ok */
+            ok: boolean;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "done" | "failed" | "cancelled";
+        };
         /** ColumnAnswer */
         ColumnAnswer: {
             /**
@@ -1661,6 +1915,37 @@ export interface components {
         /**
          * CurveAnswer
          * @description Columns of one length: `x`, and `min`, `max`, `last` of each bucket (null: no finite number), or `text`.
+         * @example {
+         *       "exact": true,
+         *       "key": "loss",
+         *       "kind": "number",
+         *       "last": [
+         *         0.7,
+         *         null
+         *       ],
+         *       "max": [
+         *         0.7,
+         *         null
+         *       ],
+         *       "min": [
+         *         0.7,
+         *         null
+         *       ],
+         *       "non_finite": [
+         *         {
+         *           "kind": "NaN",
+         *           "x": 1
+         *         }
+         *       ],
+         *       "non_finite_total": 1,
+         *       "points_in_range": 2,
+         *       "points_total": 2,
+         *       "unplaced": 0,
+         *       "x": [
+         *         0,
+         *         1
+         *       ]
+         *     }
          */
         CurveAnswer: {
             /**
@@ -1831,6 +2116,146 @@ export interface components {
             ok: boolean;
         };
         /**
+         * DownloadAnswer
+         * @description A download as of now.
+         * @example {
+         *       "bytes_done": 104857600,
+         *       "bytes_per_second": 52428800,
+         *       "bytes_total": 204857600,
+         *       "created_at": 1767268800.25,
+         *       "current_file": "model.pt",
+         *       "eta_seconds": 1.9,
+         *       "files_done": 0,
+         *       "files_failed": 0,
+         *       "files_total": 1,
+         *       "id": "9f86d081884c7d65",
+         *       "items": [
+         *         {
+         *           "path": "model.pt",
+         *           "size": 204857600,
+         *           "state": "running"
+         *         }
+         *       ],
+         *       "paths": [
+         *         "model.pt"
+         *       ],
+         *       "run": "gpu1/20260101_120000_a1b2c3",
+         *       "state": "running"
+         *     }
+         */
+        DownloadAnswer: {
+            /** Artifact */
+            artifact?: string | null;
+            /** Bytes Done */
+            bytes_done: number;
+            /** Bytes Per Second */
+            bytes_per_second: number;
+            /** Bytes Total */
+            bytes_total: number;
+            /** Created At */
+            created_at: number;
+            /** Current File */
+            current_file: string | null;
+            /** Ended At */
+            ended_at: number | null;
+            /** Error */
+            error: string | null;
+            /** Eta Seconds */
+            eta_seconds: number | null;
+            /** Files Done */
+            files_done: number;
+            /** Files Failed */
+            files_failed: number;
+            /** Files Total */
+            files_total: number;
+            /** Id */
+            id: string;
+            /**
+             * Items
+             * @description The first 1000 files; none in lists, and none that ended before a restart.
+             */
+            items: components["schemas"]["DownloadItemAnswer"][];
+            /** Paths */
+            paths: string[];
+            /** Run */
+            run?: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "done" | "failed" | "cancelled";
+            /** Version */
+            version?: number | null;
+            /**
+             * Waiting For
+             * @description Why nothing comes at this moment, such as a lost link.
+             */
+            waiting_for: string | null;
+        };
+        /**
+         * DownloadBody
+         * @description Files of a run, or those of an artifact's version.
+         * @example {
+         *       "paths": [
+         *         "logs.txt",
+         *         "checkpoints/",
+         *         "*.pt"
+         *       ],
+         *       "run": "gpu1/20260101_120000_a1b2c3"
+         *     }
+         */
+        DownloadBody: {
+            /**
+             * Artifact
+             * @description An artifact's name.
+             */
+            artifact?: string | null;
+            /**
+             * Paths
+             * @description Files, directories or gitignore patterns, relative to the run's directory. None: all of it.
+             * @default []
+             */
+            paths?: string[];
+            /** Root */
+            root?: string | null;
+            /**
+             * Run
+             * @description A run's `id`, or its unique `key`.
+             */
+            run?: string | null;
+            /** Server */
+            server?: string | null;
+            /** Type */
+            type?: string | null;
+            /**
+             * Version
+             * @description Its version; the latest without it.
+             */
+            version?: number | null;
+        };
+        /** DownloadItemAnswer */
+        DownloadItemAnswer: {
+            /** Error */
+            error?: string | null;
+            /** Path */
+            path: string;
+            /** Size */
+            size: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "done" | "failed" | "cancelled";
+        };
+        /**
+         * DownloadsAnswer
+         * @description All downloads, the newest first.
+         */
+        DownloadsAnswer: {
+            /** Downloads */
+            downloads: components["schemas"]["DownloadAnswer"][];
+        };
+        /**
          * EdgeAnswer
          * @description `produces` leads from a run to an artifact; `uses` from an artifact to the run or artifact made with it.
          */
@@ -1882,6 +2307,22 @@ export interface components {
             detail: string;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * EvictedAnswer
+         * @description What left. ``kept_files`` stayed: pinned, in use, or their last copy.
+         */
+        EvictedAnswer: {
+            /** Evicted Files */
+            evicted_files: number;
+            /** Freed Bytes */
+            freed_bytes: number;
+            /** Kept Files */
+            kept_files: number;
+            /** Message */
+            message: string;
+            /** Ok */
+            ok: boolean;
         };
         /**
          * FileAnswer
@@ -2226,7 +2667,18 @@ export interface components {
             /** Runs */
             runs: components["schemas"]["SeriesAnswer"][];
         };
-        /** MediaAnswer */
+        /**
+         * MediaAnswer
+         * @example {
+         *       "caption": "a red square",
+         *       "key": "sample",
+         *       "kind": "image",
+         *       "path": "media/1_abcdef_sample.png",
+         *       "step": 20,
+         *       "time": 1795371783.9,
+         *       "url": "/api/runs/gpu1/20260101_120000_abc123/files/media/1_abcdef_sample.png"
+         *     }
+         */
         MediaAnswer: {
             /** Caption */
             caption: string | null;
@@ -3331,7 +3783,23 @@ export interface components {
             /** Sync Id */
             sync_id: number;
         };
-        /** TableAnswer */
+        /**
+         * TableAnswer
+         * @example {
+         *       "columns": [
+         *         "global_step",
+         *         "loss",
+         *         "stage"
+         *       ],
+         *       "rows": [
+         *         {
+         *           "global_step": 1,
+         *           "loss": 0.7,
+         *           "stage": "train"
+         *         }
+         *       ]
+         *     }
+         */
         TableAnswer: {
             /** Columns */
             columns: string[];
@@ -4098,6 +4566,402 @@ export interface operations {
             };
         };
     };
+    show_cache_api_cache_get: {
+        parameters: {
+            query?: {
+                /** @description The most entries to list, the longest unused first. */
+                limit?: number;
+                offset?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CacheAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    clear_cache_api_cache_clear_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvictedAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    evict_api_cache_evict_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CacheBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvictedAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    pin_api_cache_pin_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CacheBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    unpin_api_cache_unpin_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CacheBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     show_config_api_config_get: {
         parameters: {
             query?: never;
@@ -4683,6 +5547,292 @@ export interface operations {
             };
         };
     };
+    list_downloads_api_downloads_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadsAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_download_api_downloads_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DownloadBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadAnswer"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_download_api_downloads__download_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The download's `id`. */
+                download_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownloadAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    cancel_download_api_downloads__download_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The download's `id`. */
+                download_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     stream_events_api_events_get: {
         parameters: {
             query?: never;
@@ -4694,7 +5844,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description `connection`, `sync`, `run` and `problem` events with JSON data. `refetch` means that events were missed: fetch the state again. */
+            /** @description `connection`, `sync`, `run`, `series`, `log` and `problem` events with JSON data. `refetch` means that events were missed: fetch the state again. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -8,6 +8,7 @@ import { Loading } from "@/components/Loading";
 import { Page } from "@/components/Page";
 import { formatBytes } from "@/format/bytes";
 import { formatDuration } from "@/format/times";
+import { Cache } from "./Cache";
 import { SavedConnections } from "./SavedConnections";
 import { Section } from "./Section";
 import classes from "./Settings.module.css";
@@ -18,6 +19,7 @@ export default function SettingsPage() {
     <Page title="Settings">
       <Colours />
       <Storage />
+      <Cache />
       <SavedConnections />
       <Limits />
     </Page>
