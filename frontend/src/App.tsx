@@ -6,6 +6,9 @@ import { Loading } from "./components/Loading";
 import { NotFound } from "./pages/NotFound";
 import { Shell } from "./shell/Shell";
 
+const ArtifactPage = lazy(() => import("./pages/artifacts/ArtifactPage"));
+const ArtifactsPage = lazy(() => import("./pages/artifacts/ArtifactsPage"));
+const ComparePage = lazy(() => import("./pages/compare/ComparePage"));
 const ConnectPage = lazy(() => import("./pages/connect/ConnectPage"));
 const ServersPage = lazy(() => import("./pages/servers/ServersPage"));
 const RunsPage = lazy(() => import("./pages/runs/RunsPage"));
@@ -22,6 +25,9 @@ export function App() {
           <Route path="/servers" component={ServersPage} />
           <Route path="/runs" component={RunsPage} />
           <Route path="/runs/*" component={RunPage} />
+          <Route path="/compare" component={ComparePage} />
+          <Route path="/artifacts" component={ArtifactsPage} />
+          <Route path="/artifacts/*" component={ArtifactPage} />
           <Route path="/settings" component={SettingsPage} />
           <Route component={NotFound} />
         </Switch>
