@@ -36,11 +36,16 @@ class DatabaseRun:
 
 @dataclass(slots=True)
 class DatabaseContent:
-    """What a database holds. ``mark`` is where to go on next time; ``problem`` says why it is less than all."""
+    """What a database holds. ``mark`` is where to go on next time; ``problem`` says why it is less than all.
+
+    ``is_restart`` says that the mark that was given means nothing any more (rows are gone, or it is another database):
+    the points are then all there are, in place of those known before.
+    """
 
     runs: list[DatabaseRun] = field(default_factory=list)
     mark: int = 0
     problem: str | None = None
+    is_restart: bool = False
 
 
 class Unreadable(Exception):
@@ -63,7 +68,7 @@ def open_snapshot(path: Path, *, patience: float = PATIENCE) -> Iterator[sqlite3
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("PRAGMA cell_size_check=ON")
         yield connection
-    except (sqlite3.Error, OverflowError) as error:
+    except (sqlite3.Error, OverflowError, UnicodeError) as error:  # SQLite's own messages quote what is damaged
         raise Unreadable(str(error)) from error
     finally:
         connection.close()
@@ -77,3 +82,11 @@ def has_table(connection: sqlite3.Connection, name: str, columns: Sequence[str])
         return False
     listed = connection.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (name,)).fetchall()
     return set(columns) <= {name for name, hidden in listed if hidden == 0}
+
+
+def check_mark(connection: sqlite3.Connection, content: DatabaseContent) -> int:
+    """Return the mark to go on from: 0, and a restart, where the table of metrics has fewer rows than it tells."""
+    last = connection.execute("SELECT max(rowid) FROM metrics").fetchone()[0] or 0
+    if content.mark > int(last):
+        content.mark, content.is_restart = 0, True
+    return content.mark

@@ -64,7 +64,7 @@ class MlflowFiles(RunFormat):
         return [Source(name) for name in names if name.startswith("metrics/")]
 
     def media(self, names: Names) -> list[MediaItem]:
-        found = (name for name in names if name.startswith("artifacts/") and name.lower().endswith(_IMAGE))
+        found = (name for name in names if name.startswith("artifacts/") and is_image(name))
         return [MediaItem("image", name.removeprefix("artifacts/"), name) for name in found]
 
     def read_card(self, run_dir: str, documents: Documents, excerpts: Excerpts) -> Run:
@@ -122,6 +122,11 @@ class MetricParser:
     def flush(self) -> Findings:
         """Return nothing: a last line without its newline may be half of one."""
         return Findings()
+
+
+def is_image(name: str) -> bool:
+    """Say whether an artifact's name ends like an image's."""
+    return name.lower().endswith(_IMAGE)
 
 
 def read_status(status: str) -> dict[str, object]:

@@ -9,12 +9,20 @@ from collections import defaultdict
 from pathlib import Path
 
 from runferry.formats.cards import make_run
-from runferry.formats.databases import DatabaseContent, DatabaseRun, Unreadable, has_table, open_snapshot
+from runferry.formats.databases import (
+    DatabaseContent,
+    DatabaseRun,
+    Unreadable,
+    check_mark,
+    has_table,
+    open_snapshot,
+)
 from runferry.formats.findings import Findings
 from runferry.formats.listing import Listing
-from runferry.formats.mlflow import read_status, read_tags
+from runferry.formats.mlflow import is_image, read_status, read_tags
 from runferry.formats.runicorn_events import clean
 from runferry.formats.values import read_number, read_time
+from runferry.model import MediaItem, Run
 
 FORMAT = "mlflow_sqlite"
 TITLE = "MLflow (database)"
@@ -34,14 +42,14 @@ def find_databases(listing: Listing) -> dict[str, str]:
 def read_mlflow_db(path: Path, *, name: str = "", after: int = 0) -> DatabaseContent:
     """Read the snapshot at ``path`` of the database whose path below the sync's root is ``name``.
 
-    Points are those of rows after the mark ``after``, a rowid. Runs are called ``<name>#<run id>``. Where a run's
-    artifacts lie (which images it has) is not told by the database but by the tree beside it.
+    Points are those of rows after the mark ``after``, a rowid. Runs are called ``<name>#<run id>``. Which images a run
+    has is told by the tree beside the database: see ``find_media``.
     """
     content = DatabaseContent(mark=after)
     try:
         with open_snapshot(path) as connection:
             if has_table(connection, "runs", _RUNS) and has_table(connection, "metrics", _METRICS):
-                _read(connection, name or path.name, after, content)
+                _read(connection, name or path.name, content)
             else:
                 content.problem = "It is not a database of MLflow's."
     except Unreadable as error:
@@ -49,7 +57,19 @@ def read_mlflow_db(path: Path, *, name: str = "", after: int = 0) -> DatabaseCon
     return content
 
 
-def _read(connection: sqlite3.Connection, name: str, after: int, content: DatabaseContent) -> None:
+def find_media(run: Run, listing: Listing) -> list[MediaItem]:
+    """Return the images among a run's artifacts, as paths relative to where the database lies."""
+    directory = run.path.rpartition("#")[0].rpartition("/")[0]
+    found: list[MediaItem] = []
+    for store in ("mlruns", "mlartifacts"):
+        place = f"{store}/{run.meta.get('experiment_id')}/{run.id}/artifacts"
+        names = listing.below(f"{directory}/{place}" if directory else place)
+        found += [MediaItem("image", name, f"{place}/{name}") for name in names if is_image(name)]
+    return found
+
+
+def _read(connection: sqlite3.Connection, name: str, content: DatabaseContent) -> None:
+    after = check_mark(connection, content)
     params, tags = _read_pairs(connection, "params"), _read_pairs(connection, "tags")
     found = _read_metrics(connection, after, content)
     experiments: dict[object, str] = {}
@@ -64,6 +84,7 @@ def _read(connection: sqlite3.Connection, name: str, after: int, content: Databa
             "project": experiments.get(experiment),
             "started_at": _time(start),
             "ended_at": _time(end),
+            "experiment_id": experiment,
         }
         card |= read_status(str(status or "")) | read_tags(own)
         if stage == "deleted":

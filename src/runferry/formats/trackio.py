@@ -8,7 +8,14 @@ from collections import Counter
 from pathlib import Path
 
 from runferry.formats.cards import make_run
-from runferry.formats.databases import DatabaseContent, DatabaseRun, Unreadable, has_table, open_snapshot
+from runferry.formats.databases import (
+    DatabaseContent,
+    DatabaseRun,
+    Unreadable,
+    check_mark,
+    has_table,
+    open_snapshot,
+)
 from runferry.formats.document import read_document
 from runferry.formats.findings import Findings
 from runferry.formats.listing import Listing
@@ -46,7 +53,7 @@ def read_trackio(path: Path, *, name: str = "", after: int = 0) -> DatabaseConte
     try:
         with open_snapshot(path) as connection:
             if has_table(connection, "metrics", _METRICS):
-                _read(connection, name or path.name, after, content)
+                _read(connection, name or path.name, content)
             else:
                 content.problem = "It is not a database of Trackio's."
     except Unreadable as error:
@@ -54,7 +61,8 @@ def read_trackio(path: Path, *, name: str = "", after: int = 0) -> DatabaseConte
     return content
 
 
-def _read(connection: sqlite3.Connection, name: str, after: int, content: DatabaseContent) -> None:
+def _read(connection: sqlite3.Connection, name: str, content: DatabaseContent) -> None:
+    after = check_mark(connection, content)
     named: dict[str, str] = {}
     configs: dict[str, dict[str, object]] = {}
     starts: dict[str, float] = {}
