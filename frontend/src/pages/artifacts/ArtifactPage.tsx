@@ -94,9 +94,7 @@ export default function ArtifactPage() {
                   <td className="num">{one.num_files}</td>
                   <td>
                     {one.created_by_run && (
-                      <Link href={makeRunPath(one.created_by_run)}>
-                        {one.created_by_run}
-                      </Link>
+                      <Link href={makeRunPath(one.created_by_run)}>{one.created_by_run}</Link>
                     )}
                   </td>
                 </tr>

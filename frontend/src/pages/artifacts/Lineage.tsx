@@ -99,7 +99,7 @@ function Box({ node, x, y, isRoot }: { node: Node; x: number; y: number; isRoot:
         {node.node_type === "run" ? "run" : String(node.metadata.type ?? "artifact")}
       </text>
       <text x={10} y={35}>
-        {cutMiddle(node.label, 30)}
+        {cutMiddle(node.label, 26)}
       </text>
     </g>
   );

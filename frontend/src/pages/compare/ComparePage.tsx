@@ -1,9 +1,9 @@
 /** Two to fifty runs beside each other, of whatever servers. All of it is in the address. */
 import { Button, Checkbox, CloseButton, MultiSelect } from "@mantine/core";
-import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
+import { type UseQueryResult, useQueries } from "@tanstack/react-query";
 import { useMemo } from "react";
 import { Link, useSearchParams } from "wouter";
-import { get, type Schema } from "@/api/client";
+import { explain, get, type Schema } from "@/api/client";
 import { keys } from "@/api/keys";
 import type { ChartRun } from "@/charts/Chart";
 import { ChartControls } from "@/charts/ChartControls";
@@ -93,20 +93,19 @@ export default function ComparePage() {
 function Comparison({ runs, onRemove }: { runs: readonly Detail[]; onRemove: (run: Detail) => void }) {
   const [view, onView] = useChartView();
   const [search, setSearch] = useSearchParams();
-  const shownKeys = runs.map((run) => run.key).join("\n");
-  const catalogue = useQuery({
-    queryKey: ["runs", "compare", shownKeys],
-    queryFn: ({ signal }) => get("/api/series", { query: { key: shownKeys.split("\n"), width: 1 }, signal }),
-    placeholderData: keepPreviousData,
+  const catalogues = useQueries({
+    queries: runs.map(({ key }) => ({
+      queryKey: [...keys.run(key), "catalogue"],
+      queryFn: ({ signal }: { signal: AbortSignal }) =>
+        get("/api/runs/{run_id}/series", { params: { run_id: key }, signal }),
+    })),
+    combine: combineCatalogues,
   });
   const lines = useMemo<ChartRun[]>(
     () => runs.map((run, place) => ({ key: run.key, label: nameOf(run), color: colorAt(place) })),
     [runs],
   );
-  const metrics = useMemo(() => {
-    const all = (catalogue.data?.runs ?? []).flatMap((one) => one.metrics);
-    return [...new Set(all.filter((one) => one.kind !== "text").map((one) => one.key))].sort();
-  }, [catalogue.data]);
+  const metrics = catalogues.metrics;
   const chosen = search.getAll("metric");
   const set = (name: string, values: readonly string[]) =>
     setSearch(
@@ -149,10 +148,9 @@ function Comparison({ runs, onRemove }: { runs: readonly Detail[]; onRemove: (ru
           limit={MOST_CATALOGUED}
         />
       </ChartControls>
-      {catalogue.error && <ErrorNote error={catalogue.error} onRetry={() => catalogue.refetch()} />}
-      {catalogue.isPending && <Loading what="the metrics" />}
-      {catalogue.data?.missing_runs.map((one) => (
-        <ErrorNote key={one.key} error={new Error(`${one.key}: ${one.detail}`)} />
+      {catalogues.isPending && <Loading what="the metrics" />}
+      {catalogues.errors.map((one) => (
+        <ErrorNote key={explain(one)} error={one} />
       ))}
       <ChartGrid runs={lines} metrics={chosen.length ? chosen : metrics} view={view} onView={onView} />
       <section className={classes.section} aria-label="Summary">
@@ -172,6 +170,16 @@ function Comparison({ runs, onRemove }: { runs: readonly Detail[]; onRemove: (ru
       </section>
     </>
   );
+}
+
+/** The metrics of all runs that have told theirs. */
+function combineCatalogues(all: UseQueryResult<Schema<"SeriesAnswer">>[]) {
+  const metrics = all.flatMap((one) => one.data?.metrics ?? []).filter((one) => one.kind !== "text");
+  return {
+    metrics: [...new Set(metrics.map((one) => one.key))].sort(),
+    errors: all.flatMap((one) => one.error ?? []),
+    isPending: metrics.length === 0 && all.some((one) => one.isPending),
+  };
 }
 
 function nameOf(run: Detail): string {
