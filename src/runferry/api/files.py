@@ -26,10 +26,7 @@ RunId = Annotated[str, Path(max_length=1000, description="A run's `id`, or its u
 FilePath = Annotated[str, Path(max_length=4096, description="A file's path, relative to the run's directory.")]
 
 CONTENT: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The whole file.", "content": {"application/octet-stream": {}}},
-    206: {"description": "The range that was asked for."},
-    304: {"description": "The client has this version already (`If-None-Match`)."},
-    416: {"description": "The range lies behind the end; `Content-Range: bytes */<size>`."},
+    200: {"description": "The bytes, with a type by the file's name.", "content": {"*/*": {}}}
 }
 
 
@@ -57,11 +54,10 @@ async def list_files(
 async def read_file(request: Request, service: TheService, run_id: RunId, path: FilePath) -> Response:
     """Give a file's bytes as they are now. In smart mode what is not here is fetched, and sent as it comes.
 
-    `Range` (one range), `If-Range`, `If-None-Match` and HEAD work as in RFC 9110; the entity tag is strong. A short
-    range of a file that is not here is read from the server, without fetching the rest. `Age` tells how many seconds
-    ago the server had exactly this, `Runferry-Freshness` whether it was
-    asked (`live`), could not be (`offline`), could not tell (`stale`) or has it no more (`gone`).
-    Should the file change while it is sent, the connection ends: bytes of two versions are never mixed.
+    `Range` (one range), `If-Range`, `If-None-Match` and HEAD work as in RFC 9110, with the answers 206, 304 and 416;
+    the entity tag is strong. A short range of a file that is not here is read from the server, without fetching the
+    rest. `Age` tells how many seconds ago the server had exactly this, `Runferry-Freshness` whether it was asked
+    (`live`), could not be (`offline`), could not tell (`stale`) or has it no more (`gone`). Should the file change while it is sent, the connection ends: bytes of two versions are never mixed.
     """
     return await answer_file(request, service, f"{run_id}/files/{path}")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from runferry import __version__
-from runferry.cli import connections, export, metrics, runs, serve, sync, tail
+from runferry.cli import cache, connections, export, metrics, pull, runs, serve, sync, tail
 
 HELP = "Brings ML experiments home: live, correct local copies of runs on remote servers, over plain SSH."
 
@@ -24,6 +24,8 @@ COMMANDS = (
     runs.problems,
     tail.tail,
     export.export,
+    pull.pull,
+    cache.cache,
     metrics.metrics,
     metrics.reindex,
     connections.doctor,

@@ -20,6 +20,9 @@ SERVER_FILE = "server.json"
 ANSWER_SECONDS = 90.0
 """A login with its helper may take 15 + 30 seconds at the server; anything longer than this is a fault."""
 
+STREAM_SECONDS = 180.0
+"""How long a file may make one wait for its next bytes, which may have to come from a server far away."""
+
 HEALTH_SECONDS = 3.0
 
 Json = dict[str, Any]
@@ -80,6 +83,20 @@ class Client:
         except httpx.HTTPError as error:
             raise self._translate(error) from error
 
+    @contextlib.asynccontextmanager
+    async def stream(self, path: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+        """Yield a good answer whose body is read piece by piece. Raises as ``get`` does, also where it breaks off."""
+        timeout = httpx.Timeout(ANSWER_SECONDS, read=STREAM_SECONDS)
+        asked = {"Accept-Encoding": "identity", **headers}
+        try:
+            async with self._http.stream("GET", path, headers=asked, timeout=timeout) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise ApiError(response.status_code, read_object(response))
+                yield response
+        except httpx.HTTPError as error:
+            raise self._translate(error) from error
+
     async def _ask(self, method: str, path: str, **options: Any) -> Any:
         try:
             response = await self._http.request(method, path, **options)
@@ -134,6 +151,14 @@ async def find_server(settings: Settings) -> str | None:
         except httpx.HTTPError:
             return None  # what a killed server left behind
     return url if response.is_success else None
+
+
+def read_object(response: httpx.Response) -> Json:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def make_http(url: str) -> httpx.AsyncClient:

@@ -40,6 +40,8 @@ def find_class(status: int, body: Mapping[str, object]) -> type[errors.RunferryE
         for beginning, kind in BY_BEGINNING.items():
             if detail.startswith(beginning) and kind.status == status:
                 return kind
+        if status == 400 and " is not connected" in detail:
+            return errors.NotConnected
         return errors.InvalidRequest if status == 400 else errors.RemoteFailed
     return BY_STATUS.get(status, errors.RunferryError)
 

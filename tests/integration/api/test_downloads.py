@@ -96,7 +96,7 @@ async def test_files_directories_and_patterns_come_and_are_counted(
 async def test_a_download_goes_on_where_a_cut_ended_it_and_after_kill_9(
     tmp_path: Path, home: Path, sshd: Sshd, run: Path
 ) -> None:
-    size = 96 * MB
+    size = 48 * MB
     write_file(run / "model.pt", os.urandom(size))
     served = await ServedRunferry(tmp_path / "data", home).start()
     async with Proxy(sshd.port, delay=0.02) as proxy:
@@ -125,7 +125,7 @@ async def test_a_download_goes_on_where_a_cut_ended_it_and_after_kill_9(
 async def test_a_cancelled_download_stops_and_its_bytes_are_used_next_time(
     tmp_path: Path, home: Path, sshd: Sshd, run: Path
 ) -> None:
-    size = 96 * MB
+    size = 48 * MB
     write_file(run / "model.pt", os.urandom(size))
     async with ServedRunferry(tmp_path / "data", home) as served, Proxy(sshd.port, delay=0.03) as proxy:
         await served.connect(sshd, proxy.port)
