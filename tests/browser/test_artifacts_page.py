@@ -92,3 +92,15 @@ def test_a_phone_shows_an_artifact_without_scrolling_sideways(
             expect(page.get_by_role("heading", level=1)).to_be_visible()
             expect(page.get_by_text("Loading")).to_have_count(0)
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_version_that_is_not_here_is_downloaded(browser: Browser, server: Running, tmp_path: Path) -> None:
+    root = unpack_sample("0.7", tmp_path / "sample")
+    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
+    expect_answer(server.post("/api/unified/configure_mode", {"mode": "smart", "remote_root": str(root)}), 200)
+    server.wait_synced("smart")
+    with watch(browser, server.url) as web:
+        page = web.open("/artifacts/backbone?type=model")
+        page.get_by_role("button", name="Download v3").click()
+        files = page.get_by_role("region", name="Files", exact=True)
+        expect(files.get_by_role("cell", name="here", exact=True)).to_be_visible()

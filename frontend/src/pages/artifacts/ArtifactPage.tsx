@@ -15,6 +15,7 @@ import { makeRunPath } from "@/shell/paths";
 import { readName } from "../run/address";
 import { makeArtifactPath } from "./address";
 import classes from "./artifacts.module.css";
+import { Download } from "./Download";
 import { Lineage } from "./Lineage";
 
 interface Which {
@@ -147,6 +148,13 @@ function Files({ which, version }: { which: Which; version: number }) {
             {query.data.is_remote && "; not all of it is here"}
             {!query.data.is_complete && "; as the server lists them, the manifest is not at hand"}
           </p>
+          {query.data.is_remote && (
+            <Download
+              key={version}
+              wanted={{ artifact: name, version, paths: [], ...rest }}
+              label={`Download v${version}`}
+            />
+          )}
           <div className={classes.scroll}>
             <table className={classes.table}>
               <tbody>

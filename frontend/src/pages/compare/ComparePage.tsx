@@ -17,9 +17,9 @@ import { Page } from "@/components/Page";
 import { StatusMark } from "@/components/StatusMark";
 import { countOf } from "@/format/numbers";
 import { makeRunPath } from "@/shell/paths";
-import { colorAt } from "@/theme/palette";
 import { AddRun } from "./AddRun";
 import classes from "./compare.module.css";
+import { assignColors } from "./differences";
 import { DifferenceTable, SummaryTable } from "./tables";
 
 const MOST = 50;
@@ -101,10 +101,10 @@ function Comparison({ runs, onRemove }: { runs: readonly Detail[]; onRemove: (ru
     })),
     combine: combineCatalogues,
   });
-  const lines = useMemo<ChartRun[]>(
-    () => runs.map((run, place) => ({ key: run.key, label: nameOf(run), color: colorAt(place) })),
-    [runs],
-  );
+  const lines = useMemo<ChartRun[]>(() => {
+    const colors = assignColors(runs.map((run) => run.key));
+    return runs.map((run) => ({ key: run.key, label: nameOf(run), color: colors.get(run.key) ?? "" }));
+  }, [runs]);
   const metrics = catalogues.metrics;
   const chosen = search.getAll("metric");
   const set = (name: string, values: readonly string[]) =>
@@ -123,7 +123,7 @@ function Comparison({ runs, onRemove }: { runs: readonly Detail[]; onRemove: (ru
       <ul className={classes.legend} aria-label="Runs compared">
         {runs.map((run, place) => (
           <li key={run.key}>
-            <span className={classes.mark} style={{ background: colorAt(place) }} />
+            <span className={classes.mark} style={{ background: lines[place]?.color }} />
             <StatusMark status={run.status} evidence={run.status_evidence} isWordless />
             <Link href={makeRunPath(run.key)} title={run.key}>
               <Name text={nameOf(run)} />

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compareValues, findBest } from "./differences";
+import { assignColors, compareValues, findBest } from "./differences";
 
 describe("compareValues", () => {
   it("tells what differs, also by being absent or of another kind of text", () => {
@@ -21,5 +21,14 @@ describe("findBest", () => {
     expect(findBest("accuracy", [0.3, "x", 0.9, null])).toEqual([2]);
     expect(findBest("epoch", [1, 2])).toEqual([]);
     expect(findBest("loss", [1, 1])).toEqual([]);
+  });
+});
+
+describe("assignColors", () => {
+  it("gives each run a colour of its own, the same in any order", () => {
+    const keys = Array.from({ length: 24 }, (_, place) => `gpu${place}/run`);
+    const colors = assignColors(keys);
+    expect(new Set(colors.values()).size).toBe(24);
+    expect(assignColors([...keys].reverse())).toEqual(colors);
   });
 });

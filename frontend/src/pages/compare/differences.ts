@@ -1,5 +1,7 @@
 /** What differs between runs, and which of their values is best. Pure functions. */
 
+import { colorAt, colorOf } from "@/theme/palette";
+
 export interface Difference {
   name: string;
   /** One per run, as text; undefined where the run has none. */
@@ -31,4 +33,17 @@ export function findBest(name: string, values: readonly unknown[]): number[] {
 function show(value: unknown): string {
   if (value === null) return "null";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** A colour per run: its own wherever no other run here has it, else the first that is free. */
+export function assignColors(runs: readonly string[]): Map<string, string> {
+  const colors = new Map<string, string>();
+  const taken = new Set<string>();
+  for (const key of [...runs].sort()) {
+    let color = colorOf(key);
+    for (let place = 0; taken.has(color) && place < 24; place += 1) color = colorAt(place);
+    taken.add(color);
+    colors.set(key, color);
+  }
+  return colors;
 }
