@@ -57,7 +57,8 @@ async def read_file(request: Request, service: TheService, run_id: RunId, path: 
     `Range` (one range), `If-Range`, `If-None-Match` and HEAD work as in RFC 9110, with the answers 206, 304 and 416;
     the entity tag is strong. A short range of a file that is not here is read from the server, without fetching the
     rest. `Age` tells how many seconds ago the server had exactly this, `Runferry-Freshness` whether it was asked
-    (`live`), could not be (`offline`), could not tell (`stale`) or has it no more (`gone`). Should the file change while it is sent, the connection ends: bytes of two versions are never mixed.
+    (`live`), could not be (`offline`), could not tell (`stale`) or has it no more (`gone`). Should the file change
+    while it is sent, the connection ends: bytes of two versions are never mixed.
     """
     return await answer_file(request, service, f"{run_id}/files/{path}")
 

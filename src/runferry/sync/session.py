@@ -446,6 +446,9 @@ class SyncSession:
         calm = calm if self._halt is None else SessionState.HALTED
         if self._doing is calm and not is_confirmed and self._answered >= self._answering:
             return
+        if not self.spec.is_automatic and self._last_sync_at is not None and self._answered >= self._answering:
+            self._show(calm)  # a file on demand is no look at the root
+            return
         self._last_sync_at = time.time()
         self._answered = self._answering
         if self._last_sync_at - self._sync_noted_at >= NOTE_SYNC_EVERY:

@@ -76,6 +76,28 @@ async def test_five_readers_of_a_big_file_share_one_fetch_and_get_it_as_it_comes
         assert proxy.bytes_down - before < size * 1.06, "from now on it is here"
 
 
+async def test_a_reader_is_served_over_a_cut_without_bytes_being_sent_again(
+    tmp_path: Path, home: Path, sshd: Sshd, run: Path
+) -> None:
+    size = 32 * MB
+    data = os.urandom(size)
+    write_file(run / "model.pt", data)
+    async with ServedRunferry(tmp_path / "data", home) as served, Proxy(sshd.port, delay=0.01) as proxy:
+        await served.connect(sshd, proxy.port)
+        await keep_smart(served, run.parents[3])
+        before = proxy.bytes_down
+        parts: list[bytes] = []
+        got = 0
+        async with served.api.stream("GET", f"{FILES}/model.pt", timeout=60) as response:
+            async for piece in response.aiter_raw():
+                parts.append(piece)
+                got += len(piece)
+                if got - len(piece) < size // 4 <= got:
+                    proxy.cut()
+        assert b"".join(parts) == data
+        assert proxy.bytes_down - before < size * 1.7
+
+
 async def test_ranges_and_conditions_follow_the_rules(tmp_path: Path, home: Path, sshd: Sshd, run: Path) -> None:
     data = os.urandom(3 * MB)
     write_file(run / "model.pt", data)
