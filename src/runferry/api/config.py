@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 from runferry import __version__
 from runferry.api.access import TheService, describe_errors
 from runferry.api.answers import Answer, MessageAnswer
-from runferry.api.schemas import BlankIsMissing, Body, Hidden, Line, Port
+from runferry.api.schemas import BlankIsMissing, Body, Hidden, Line, LocalPath, Port
 from runferry.api.unified import reveal
 from runferry.service.configuration import ConfigView
 from runferry.service.saved import PASSPHRASE, PASSWORD, PRIVATE_KEY, Saved, SavedView, SaveRequest
@@ -74,11 +74,11 @@ class SaveBody(Body):
     host: Line
     port: Annotated[Port | None, Field(description="Default: 22.")] = None
     username: Line
-    name: Annotated[str | None, BlankIsMissing, Field(max_length=255)] = None
+    name: Annotated[Annotated[str, Field(max_length=255)] | None, BlankIsMissing] = None
     auth_method: Annotated[Method | None, Field(description="Default: what is given says it, else the agent.")] = None
     password: Hidden = None
     private_key: Annotated[Hidden, Field(description="The key's text.")] = None
-    private_key_path: Annotated[str | None, BlankIsMissing, Field(max_length=4096)] = None
+    private_key_path: LocalPath = None
     passphrase: Hidden = None
     remember_password: Annotated[
         bool | None,

@@ -32,6 +32,7 @@ Line = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(refuse
 RemotePath = Annotated[str, Field(max_length=4096), AfterValidator(refuse_control)]
 Hidden = Annotated[SecretStr | None, BeforeValidator(take_blank_as_missing)]
 BlankIsMissing = BeforeValidator(take_blank_as_missing)
+LocalPath = Annotated[Annotated[str, Field(max_length=4096)] | None, BlankIsMissing]
 Patterns = Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=500)]
 Words = Annotated[tuple[Annotated[str, Field(max_length=500)], ...], Field(max_length=100)]
 MOST = 2**31
@@ -97,9 +98,7 @@ class LoginFields(Body):
     ] = None
     password: Hidden = None
     private_key: Annotated[Hidden, Field(description="The key's text.")] = None
-    private_key_path: Annotated[
-        str | None, BlankIsMissing, Field(max_length=4096, description="A file on this machine; `~` is expanded.")
-    ] = None
+    private_key_path: Annotated[LocalPath, Field(description="A file on this machine; `~` is expanded.")] = None
     passphrase: Hidden = None
     use_agent: bool = True
     accept_fingerprint: Annotated[
@@ -151,7 +150,7 @@ class LegacyConnectBody(Login):
     """As the unified API's; `pkey` and `pkey_path` are the older names of `private_key` and `private_key_path`."""
 
     pkey: Hidden = None
-    pkey_path: Annotated[str | None, BlankIsMissing, Field(max_length=4096)] = None
+    pkey_path: LocalPath = None
 
 
 class ConnectionBody(Body):

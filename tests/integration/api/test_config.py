@@ -171,3 +171,14 @@ def test_the_limits_are_per_minute_and_endpoint(tmp_path: Path, home: Path, no_v
             assert server.get("/api/config").status_code == 200
         assert server.get("/api/config").status_code == 429
         assert server.get(CONNECTIONS).status_code == 200
+
+
+@pytest.mark.parametrize("blank", [None, ""])
+def test_fields_left_empty_count_as_not_given(server: Running, sshd: Sshd, blank: str | None) -> None:
+    fields = ("private_key_path", "private_key", "password", "passphrase", "name")
+    answer = save(server, sshd, **dict.fromkeys(fields, blank))
+    assert (answer["connection"]["auth_method"], answer["secret_stored"]) == ("agent", None)
+    assert answer["connection"]["private_key_path"] is None
+    body = {"host": sshd.host, "port": sshd.port, "username": sshd.username, "use_agent": False}
+    told = expect(server.post("/api/unified/connect", body | dict.fromkeys(fields[:4], blank)), 400)["detail"]
+    assert told.startswith("Give a password")

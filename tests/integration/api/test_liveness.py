@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.integration.api.running import Running, expect
+from tests.support.sshd import Sshd
 from tests.support.waiting import eventually_now
 
 
@@ -49,7 +52,10 @@ def get_run(server: Running, run_id: str) -> dict[str, Any]:
 def test_a_run_whose_process_dies_says_failed_with_the_evidence(
     connected: Running, tmp_path: Path, training: subprocess.Popen[bytes]
 ) -> None:
-    write_run(tmp_path / "root", "live", pid=training.pid, status="running")
+    run_dir = write_run(tmp_path / "root", "live", pid=training.pid, status="running")
+    (run_dir / "logs.txt").write_text("21:02:10 | step 7\n")
+    (run_dir / "events.jsonl").write_text("")
+    os.utime(run_dir / "events.jsonl", (1.7e9, 1.7e9))
     mirror(connected, tmp_path / "root")
     alive = f"process {training.pid} alive on "
     eventually_now(lambda: alive in get_run(connected, "live")["status_evidence"], what="it is found alive")
@@ -59,7 +65,8 @@ def test_a_run_whose_process_dies_says_failed_with_the_evidence(
     eventually_now(lambda: get_run(connected, "live")["status"] == "failed", within=30, every=0.2, what="it failed")
     run = get_run(connected, "live")
     assert run["status_evidence"].startswith(f"process {training.pid} gone since ")
-    assert run["status_evidence"].endswith(", exit unknown")
+    written = datetime.fromtimestamp((run_dir / "logs.txt").stat().st_mtime)
+    assert run["status_evidence"].endswith(f"last log line {written:%H:%M:%S}, exit unknown")
     assert [one["key"] for one in connected.get("/api/runs", params={"status": "failed"}).json()] == [run["key"]]
 
 
@@ -92,4 +99,21 @@ def test_without_a_connection_a_running_run_is_unverified(
     run = get_run(connected, "live")
     assert run["status"] == "running"
     assert run["status_evidence"].startswith("unverified: not connected")
+    assert run["freshness"]["state"] == "offline"
+
+
+def test_when_the_connection_is_lost_a_running_run_says_since_when(
+    connected: Running, sshd: Sshd, tmp_path: Path, training: subprocess.Popen[bytes]
+) -> None:
+    write_run(tmp_path / "root", "live", pid=training.pid, status="running")
+    mirror(connected, tmp_path / "root")
+    eventually_now(lambda: "alive" in get_run(connected, "live")["status_evidence"], what="it is found alive")
+    sshd.stop()
+    lost = "unverified: connection lost "
+    eventually_now(
+        lambda: str(get_run(connected, "live")["status_evidence"]).startswith(lost), within=20, what="the loss shows"
+    )
+    run = get_run(connected, "live")
+    assert run["status"] == "running"
+    assert f" ago; process {training.pid} was alive on " in run["status_evidence"]
     assert run["freshness"]["state"] == "offline"

@@ -13,6 +13,10 @@ from tests.support.sshd import Sshd
 from tests.support.trees import picture
 from tests.support.waiting import eventually_now
 
+from runferry.store.db import Database
+from runferry.store.recycle import Place, RecycleStore
+from runferry.store.runs import RunStore
+
 RUN, OTHER = "20260101_000000_aaaaaa", "20260101_000001_bbbbbb"
 
 
@@ -155,6 +159,25 @@ def holds(server: Running, run_id: str) -> list[str]:
     """Return the local files of a run, wherever they are."""
     found = files_below(Path(server.settings.data_dir))
     return [path for path in found if run_id in path and not path.startswith("staging/")]
+
+
+def test_emptying_that_was_cut_off_is_finished_at_the_next_start(
+    tmp_path: Path, home: Path, sshd: Sshd, root: Path
+) -> None:
+    with run_server(tmp_path / "data") as server:
+        server.connect(sshd)
+        keep(server, root)
+        delete(server, RUN)
+        assert holds(server, RUN)
+    index = Database(tmp_path / "data" / "runferry.db")
+    index.open()
+    (row,) = RunStore(index).find_recycled()
+    RecycleStore(index).mark_emptied([Place(row.server_id, row.remote_dir)], at=1.8e9)
+    index.close()
+    with run_server(tmp_path / "data") as server:
+        assert not holds(server, RUN)
+        assert listed(server) == []
+        assert ids(server) == {OTHER}
 
 
 def test_runs_deleted_on_the_server_are_shown_as_such_and_restored_there(connected: Running, root: Path) -> None:
