@@ -75,7 +75,7 @@ class MlflowFiles(RunFormat):
         number = meta.get("status")
         status = _NUMBERS.get(number, "") if isinstance(number, int) else str(number or "")
         card: dict[str, object] = {
-            "id": str(meta.get("run_id") or meta.get("run_uuid") or split_path(run_dir)[1]),
+            "id": split_path(run_dir)[1],
             "name": meta.get("run_name") or tags.get("mlflow.runName"),
             "project": experiment.get("name"),
             "started_at": _read_time(meta.get("start_time")),

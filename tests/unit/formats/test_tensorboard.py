@@ -217,8 +217,8 @@ def test_changed_bytes_are_never_an_exception_and_never_invent_tags(seed: int, c
     data = bytearray(
         event_file(*(summary_event(s, scalar_value("loss", s), scalar_value("acc", s)) for s in range(60)))
     )
-    for _ in range(count):
-        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    for place in chance.sample(range(len(data)), count):
+        data[place] ^= 1 << chance.randrange(8)
     found = read(bytes(data))
     assert set(points_of(found)) <= {"loss", "acc"}
     assert 0 < found.points <= 120

@@ -1,8 +1,8 @@
 """Reads the YAML that tools write, as plain values. Builds no objects, follows no tags; bounded in depth and size.
 
 PyYAML splits the text into events; everything that could run away (aliases, nesting, tags) is decided here. Scalars
-mean what they mean to PyYAML's safe loader, but for dates, which stay text, and ``1e-5``, which is a number to
-OmegaConf and to every user.
+mean what they mean to PyYAML's safe loader, but for dates, which stay text, and for ``1e-05``, which is how YAML 1.2
+writes that number. Without the exponent's sign it is text: what PyYAML writes so is part of a hash.
 """
 
 from __future__ import annotations
@@ -22,7 +22,12 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"})
 _FALSE = frozenset({"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"})
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,18})")
-_FLOAT = re.compile(r"[-+]?(?:[0-9][0-9_]*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_FLOAT = re.compile(
+    r"""[-+]?(?:[0-9][0-9_]*\.[0-9]* | \.[0-9]+)(?:[eE][-+]?[0-9]+)?
+      | [-+]?[0-9]+[eE][-+][0-9]{1,3}
+      | [-+]?[1-9][0-9]{18,}""",
+    re.VERBOSE,
+)
 _SPECIAL = {".inf": "Infinity", "+.inf": "Infinity", "-.inf": "-Infinity", ".nan": "NaN"}
 _STRING_TAG = "tag:yaml.org,2002:str"
 _SURROGATES = re.compile("[\ud800-\udfff]")
