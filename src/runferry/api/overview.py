@@ -16,7 +16,7 @@ from runferry.service.preview import Amount
 
 router = APIRouter(prefix="/api", tags=["servers"])
 
-SLOWEST = 60
+SLOWEST = 8.0
 
 
 class HostAnswer(answers.Answer):
@@ -71,7 +71,7 @@ class SettingsAnswer(answers.Answer):
 
 
 class SyncBody(schemas.Body):
-    sync_id: int
+    sync_id: Annotated[int, Field(examples=[1])]
 
 
 @router.get("/hosts", response_model=list[HostAnswer], responses=describe_errors(500))

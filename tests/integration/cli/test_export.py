@@ -37,6 +37,7 @@ def read_losses(root: Path) -> list[tuple[str, float, str]]:
     return sorted(found)
 
 
+@pytest.mark.timeout(150)  # five commands, each with a server of its own
 def test_every_point_is_exported_in_every_format(cli: Cli, sshd: Sshd, key: Key, root: Path, tmp_path: Path) -> None:
     assert cli.run("sync", at(sshd, str(root)), "--mode", "mirror", "--once", *key).code == 0
     expected = read_losses(root)
