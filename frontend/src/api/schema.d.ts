@@ -743,11 +743,11 @@ export interface paths {
          * Read File
          * @description Give a file's bytes as they are now. In smart mode what is not here is fetched, and sent as it comes.
          *
-         *     `Range` (one range), `If-Range`, `If-None-Match` and HEAD work as in RFC 9110; the entity tag is strong. A short
-         *     range of a file that is not here is read from the server, without fetching the rest. `Age` tells how many seconds
-         *     ago the server had exactly this, `Runferry-Freshness` whether it was
-         *     asked (`live`), could not be (`offline`), could not tell (`stale`) or has it no more (`gone`).
-         *     Should the file change while it is sent, the connection ends: bytes of two versions are never mixed.
+         *     `Range` (one range), `If-Range`, `If-None-Match` and HEAD work as in RFC 9110, with the answers 206, 304 and 416;
+         *     the entity tag is strong. A short range of a file that is not here is read from the server, without fetching the
+         *     rest. `Age` tells how many seconds ago the server had exactly this, `Runferry-Freshness` whether it was asked
+         *     (`live`), could not be (`offline`), could not tell (`stale`) or has it no more (`gone`). Should the file change
+         *     while it is sent, the connection ends: bytes of two versions are never mixed.
          */
         get: operations["read_file_api_runs__run_id__files__path__get"];
         put?: never;
@@ -3318,7 +3318,10 @@ export interface components {
         };
         /** SyncBody */
         runferry__api__overview__SyncBody: {
-            /** Sync Id */
+            /**
+             * Sync Id
+             * @example 1
+             */
             sync_id: number;
         };
         /** SyncBody */
@@ -7002,28 +7005,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The whole file. */
+            /** @description The bytes, with a type by the file's name. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": unknown;
+                    "*/*": unknown;
                 };
-            };
-            /** @description The range that was asked for. */
-            206: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The client has this version already (`If-None-Match`). */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Bad Request */
             400: {
@@ -7094,13 +7083,6 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
-            };
-            /** @description The range lies behind the end; `Content-Range: bytes *\/<size>`. */
-            416: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
             };
             /** @description Internal Server Error */
             500: {
