@@ -50,7 +50,7 @@ async def read(files: Files, name: str, rng: random.Random) -> bytes | None:
         async for part in files.read_checked(opened, spot, 0, opened.facts.size):
             parts.append(part)
             if rng.random() < 0.2:
-                await asyncio.sleep(0)
+                await pause(0)
     except RunferryError:
         return None
     finally:
@@ -70,36 +70,40 @@ async def test_whoever_reads_gets_one_version_whatever_else_goes_on(tmp_path: Pa
         service = ferry.service
         await ferry.connect(sshd)
         _, sync_id = await keep_smart(ferry, root)
-        is_over = False
+        over = asyncio.Event()
         whole = 0
+
+        async def pause(seconds: float) -> None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), seconds)
 
         async def rewrite(name: str, size: int) -> None:
             rng, number = random.Random(name), 0
-            while not is_over:
+            while not over.is_set():
                 number += 1
                 await asyncio.to_thread(replace, run / name, make_version(number, size))
-                await asyncio.sleep(rng.choice((0.02, 0.3, 2.4)))
+                await pause(rng.choice((0.02, 0.3, 2.4)))
 
         async def read_on(name: str, size: int, seed: int) -> None:
             nonlocal whole
             rng = random.Random(seed)
-            while not is_over:
+            while not over.is_set():
                 data = await read(service.files, name, rng)
                 if data is not None:
                     assert is_one_version(data, size), f"{name}: {data[:9]!r} ... {data[-9:]!r}"
                     whole += 1
 
         async def evict() -> None:
-            while not is_over:
+            while not over.is_set():
                 await service.cache.clear()
-                await asyncio.sleep(0.15)
+                await pause(0.15)
 
         async def follow() -> None:
             rng = random.Random(1)
-            while not is_over:
+            while not over.is_set():
                 with service.demand.follow(sync_id, [f"{RUN}/{rng.choice(list(names))}"]):
-                    await asyncio.sleep(rng.random() / 5)
-                await asyncio.sleep(0.05)
+                    await pause(rng.random() / 5)
+                await pause(0.05)
 
         works = [
             *(rewrite(name, size) for name, size in names.items()),
@@ -109,7 +113,7 @@ async def test_whoever_reads_gets_one_version_whatever_else_goes_on(tmp_path: Pa
         ]
         tasks = [asyncio.create_task(work) for work in works]
         done, _ = await asyncio.wait(tasks, timeout=12, return_when=asyncio.FIRST_EXCEPTION)
-        is_over = True
+        over.set()
         for task in done:
             task.result()
         await asyncio.wait(tasks, timeout=20)
