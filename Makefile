@@ -1,14 +1,15 @@
 # Every target calls a script of the same name; CI calls the same ones.
-.PHONY: help setup demo test check lint bench build clean
+.PHONY: help setup demo test check lint bench build clean screenshots
 
 help:
 	@echo "make demo    see Runferry at work: a simulated server, a live training, a mirror of it"
 	@echo "make test    install what the tests need and run them all"
 	@echo "make setup   make .venv with .venv/bin/runferry in it"
-	@echo "make check   ruff, mypy and the import contracts (what CI runs before the tests)"
-	@echo "make lint    ruff alone"
+	@echo "make check   ruff, mypy, import contracts, biome, tsc (what CI runs before the tests)"
+	@echo "make lint    ruff and biome alone"
 	@echo "make bench   the benchmarks (docs/benchmarks.md)"
 	@echo "make build   wheel and source distribution in dist/"
+	@echo "make screenshots   pictures of every page, into docs/images"
 	@echo "make clean   remove caches and build results (.venv stays)"
 
 setup:
@@ -32,6 +33,9 @@ bench:
 
 build:
 	@scripts/build
+
+screenshots:
+	@scripts/screenshots
 
 clean:
 	@scripts/clean

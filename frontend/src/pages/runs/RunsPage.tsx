@@ -1,12 +1,13 @@
 /** Every run of every server in one table. */
-import { Button, CloseButton, Select, TextInput } from "@mantine/core";
+import { ActionIcon, Button, CloseButton, Select, TextInput, Tooltip } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { IconFilter } from "@tabler/icons-react";
+import { IconFilter, IconTrash } from "@tabler/icons-react";
 import { useEffect, useMemo, useState } from "react";
 import { Link, useLocation } from "wouter";
-import { isBusy, useConnections } from "@/api/status";
+import { isBusy, type Sync, useConnections } from "@/api/status";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
+import { judge } from "@/components/Lamp";
 import { Loading } from "@/components/Loading";
 import { Page } from "@/components/Page";
 import { useRemembered } from "@/components/remembered";
@@ -52,7 +53,6 @@ export default function RunsPage() {
       actions={<Tools view={view} onChange={changeView} shown={shown} onShown={setShown} />}
     >
       <Filter q={view.q} onChange={(q) => changeView({ q })} />
-      <Arriving />
       {error ? (
         <ErrorNote error={error} onRetry={() => first?.refetch()} />
       ) : isPending ? (
@@ -72,6 +72,7 @@ export default function RunsPage() {
           onToggleGroup={toggleGroup}
         />
       )}
+      <Arriving />
       <Chosen />
     </Page>
   );
@@ -100,9 +101,11 @@ function Tools({ view, onChange, shown, onShown }: ToolsProps) {
         onChange={(value) => onChange({ group: GROUPINGS.find((one) => one === value) ?? null })}
       />
       <ColumnMenu shown={shown} onChange={onShown} />
-      <Button variant="default" onClick={bin.open}>
-        Recycle bin
-      </Button>
+      <Tooltip label="Recycle bin">
+        <ActionIcon variant="default" size={30} onClick={bin.open} aria-label="Recycle bin">
+          <IconTrash size={16} aria-hidden />
+        </ActionIcon>
+      </Tooltip>
       <RecycleBin isOpen={isBinOpen} onClose={bin.close} />
     </>
   );
@@ -139,14 +142,24 @@ function Filter({ q, onChange }: { q: string; onChange: (q: string) => void }) {
   );
 }
 
-/** Syncs that are copying: how far they are, above the table that fills. */
+/** Syncs with much to copy: how far they are, below the table, which does not move for it. */
 function Arriving() {
-  const syncs = (useConnections() ?? []).flatMap((one) => one.syncs.filter(isBusy));
+  const live = (useConnections() ?? []).filter((one) => judge(one) === "live");
+  const syncs = live.flatMap((one) => one.syncs.filter((sync) => isBusy(sync) && hasMuchToDo(sync)));
   return syncs.map((sync) => (
     <div key={sync.sync_id} className={classes.arriving}>
       <SyncProgress sync={sync} />
     </div>
   ));
+}
+
+/** The first look, or more than a moment's work: every other change is here before one could read about it. */
+function hasMuchToDo(sync: Sync): boolean {
+  return (
+    sync.last_sync_at == null ||
+    sync.files_total - sync.files_done > 500 ||
+    sync.bytes_total - sync.bytes_done > 2e7
+  );
 }
 
 function NoRuns({ isFiltered, onClear }: { isFiltered: boolean; onClear: () => void }) {

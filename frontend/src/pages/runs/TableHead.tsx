@@ -1,5 +1,4 @@
 /** The table's first line: names to sort by, edges to drag for the width, one box for all rows in view. */
-import { Checkbox } from "@mantine/core";
 import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { type KeyboardEvent, type PointerEvent, useRef } from "react";
 import type { Run } from "@/api/runs";
@@ -28,9 +27,13 @@ export function TableHead({ view, columns, widths, shown, chosen, onWidth, onSor
   return (
     <div className={classes.head} role="row" tabIndex={-1} aria-rowindex={1}>
       <div role="columnheader" className={classes.check}>
-        <Checkbox
+        <input
+          type="checkbox"
+          className={classes.box}
           checked={isAll}
-          indeterminate={!isAll && keys.some((key) => chosen.has(key))}
+          ref={(box) => {
+            if (box) box.indeterminate = !isAll && keys.some((key) => chosen.has(key));
+          }}
           aria-label="Select the rows in view"
           onChange={() => selection.toggle(keys, !isAll)}
         />

@@ -6,7 +6,9 @@ import { Name } from "@/components/Name";
 import { Sparkline } from "@/components/Sparkline";
 import { StatusMark } from "@/components/StatusMark";
 import { Num } from "@/components/Values";
+import { formatNumber } from "@/format/numbers";
 import { formatDuration, formatMoment } from "@/format/times";
+import classes from "./RunTable.module.css";
 import type { SortKey } from "./view";
 
 export type Scalar = string | number | boolean | null;
@@ -103,14 +105,14 @@ export const BASE_COLUMNS: readonly Column[] = [
   {
     id: "best",
     title: "Best",
-    width: 130,
+    width: 150,
     sort: "best",
     isNumber: true,
     draw: (run) =>
       run.best_metric_value === null ? null : (
-        <span title={`${run.best_metric_name ?? "best"}: ${run.best_metric_value}`}>
-          <span className="dim">{run.best_metric_name} </span>
-          <Num value={run.best_metric_value} />
+        <span className={classes.best} title={`${run.best_metric_name ?? "best"}: ${run.best_metric_value}`}>
+          <span className={classes.metric}>{run.best_metric_name}</span>
+          <span className={classes.value}>{formatNumber(run.best_metric_value)}</span>
         </span>
       ),
   },

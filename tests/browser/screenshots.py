@@ -1,0 +1,146 @@
+"""Takes pictures of every page into docs/images: ``make screenshots``. Not a test: people look at what it makes.
+
+The server is real, and so is what it shows: the demo's tree, on Debian's sshd, mirrored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from runferry.demo.tree import build_tree
+from tests.browser.conftest import write_ssh_config
+from tests.integration.api.running import Running, run_server
+from tests.integration.api.running import expect as expect_answer
+from tests.support.chromium import DESKTOP, PHONE, Scheme, run_chromium, watch
+from tests.support.ferry import write_run
+from tests.support.sshd import Sshd
+
+IMAGES = Path(__file__).parents[2] / "docs/images"
+LOOKS: tuple[tuple[str, tuple[int, int], Scheme], ...] = (
+    ("light", DESKTOP, "light"),
+    ("dark", DESKTOP, "dark"),
+    ("phone", PHONE, "light"),
+    ("phone-dark", PHONE, "dark"),
+)
+MANY = 300
+
+
+def main() -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="runferry-screenshots-") as name, Sshd() as sshd, run_chromium() as browser:
+        folder = Path(name)
+        home = folder / "home"
+        home.mkdir()
+        os.environ["HOME"] = str(home)
+        write_ssh_config(home, sshd)
+        with run_server(folder / "empty") as server:
+            take_empty(browser, server)
+        root = folder / "experiments"
+        build_tree(root, now=time.time())
+        add_running(root)
+        with run_server(folder / "data") as server:
+            mirror(server, root)
+            take_full(browser, server)
+            for number in range(MANY):
+                write_run(root, f"sweep{number % 5}", f"trial{number % 40}", f"20260101_{number:06d}_{number:06x}")
+            take_many(browser, server)
+            sshd.stop()
+            take_offline(browser, server)
+
+
+def take_empty(browser: Browser, server: Running) -> None:
+    for look in LOOKS:
+        with page_of(browser, server, look) as page:
+            page.goto(f"{server.url}/connect")
+            expect(page.get_by_role("button", name="gpu1")).to_be_visible()
+            take(page, "connect", look)
+            page.goto(f"{server.url}/runs")
+            expect(page.get_by_text("No runs yet")).to_be_visible()
+            take(page, "runs-empty", look)
+
+
+def take_full(browser: Browser, server: Running) -> None:
+    runs = server.get("/api/runs", params={"sort": "created_time"}).json()
+    finished = [run["key"] for run in runs if run["name"] == "resnet50"]
+    compared = "&".join(f"run={key}" for key in finished[:4])
+    pages = {
+        "runs": "/runs",
+        "runs-grouped": "/runs?group=project",
+        "run": f"/runs/{finished[0]}",
+        "compare": f"/compare?{compared}",
+        "artifacts": "/artifacts",
+        "artifact": "/artifacts/resnet50-weights",
+        "servers": "/servers",
+        "settings": "/settings",
+    }
+    for look in LOOKS:
+        with page_of(browser, server, look) as page:
+            for name, path in pages.items():
+                page.goto(server.url + path)
+                expect(page.get_by_role("heading", level=1)).to_be_visible()
+                page.wait_for_load_state("domcontentloaded")
+                page.wait_for_timeout(1500)  # curves have no one sign of being drawn
+                take(page, name, look)
+
+
+def take_many(browser: Browser, server: Running) -> None:
+    for look in LOOKS[:2]:
+        with page_of(browser, server, look) as page:
+            page.goto(f"{server.url}/runs?sort=id&order=asc")
+            expect(page.get_by_role("row").filter(has_text="20260101_000000_000000")).to_be_visible(timeout=60_000)
+            page.wait_for_timeout(1000)
+            take(page, "runs-many", look)
+
+
+def take_offline(browser: Browser, server: Running) -> None:
+    for look in LOOKS:
+        with page_of(browser, server, look) as page:
+            page.goto(f"{server.url}/runs")
+            expect(page.get_by_text("its data is from")).to_be_visible(timeout=30_000)
+            page.wait_for_timeout(500)
+            take(page, "runs-offline", look)
+
+
+def mirror(server: Running, root: Path) -> None:
+    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
+    expect_answer(server.post("/api/unified/configure_mode", {"mode": "mirror", "remote_root": str(root)}), 200)
+    server.wait_synced()
+
+
+def add_running(root: Path) -> None:
+    """Add a run that this process seems to be training."""
+    run = write_run(root, "vision", "vit-base", time.strftime("%Y%m%d_%H%M%S_7f3a9c"))
+    now, rng = time.time(), random.Random(1)
+    about = json.loads((run / "meta.json").read_text())
+    (run / "meta.json").write_text(
+        json.dumps(about | {"pid": os.getpid(), "hostname": socket.gethostname(), "created_at": now})
+    )
+    (run / "status.json").write_text(json.dumps({"status": "running", "started_at": now}))
+    losses = ((step, 2 / (1 + step / 40) + rng.random() / 9) for step in range(400))
+    lines = ({"ts": now, "type": "metrics", "data": {"global_step": step, "loss": loss}} for step, loss in losses)
+    (run / "events.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+@contextmanager
+def page_of(browser: Browser, server: Running, look: tuple[str, tuple[int, int], Scheme]) -> Iterator[Page]:
+    with watch(browser, server.url, size=look[1], scheme=look[2]) as watched:
+        yield watched.page
+        watched.complaints.clear()  # pictures of what does not work are pictures too
+
+
+def take(page: Page, name: str, look: tuple[str, tuple[int, int], Scheme]) -> None:
+    page.screenshot(path=IMAGES / f"{name}-{look[0]}.png", animations="disabled")
+
+
+if __name__ == "__main__":
+    main()
