@@ -89,7 +89,7 @@ def find_runs(listing: Listing, formats: Sequence[RunFormat] = FORMATS, known: I
             found[path].append(Part(one, path, evidence))
     closed = set(known)
     parts_of: dict[str, list[Part]] = {}
-    below: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    below: _Below = defaultdict(lambda: defaultdict(list))
     owners: dict[str, str] = {}
     for path in sorted(found, key=lambda path: path.split("/") if path else []):
         owner = _find_above(path, parts_of, closed)
@@ -101,7 +101,16 @@ def find_runs(listing: Listing, formats: Sequence[RunFormat] = FORMATS, known: I
             owners[path] = owner
             below[owner][found[path][0].format.FORMAT].append(path)
         parts_of[path] = found[path]
-    return _fold(parts_of, below, owners)
+    return [_prune(run, listing) for run in _fold(parts_of, below, owners)]
+
+
+def _prune(run: FoundRun, listing: Listing) -> FoundRun:
+    """Leave out the parts, but for the first, that have nothing to read: others read the same files."""
+    if len(run.parts) == 1:
+        return run
+    read = {id(source.part) for source in sources_of(run, listing)}
+    parts = tuple(part for place, part in enumerate(run.parts) if place == 0 or id(part) in read)
+    return FoundRun(run.path, parts, run.parent)
 
 
 def _is_open(one: RunFormat) -> bool:
@@ -109,29 +118,33 @@ def _is_open(one: RunFormat) -> bool:
     return one.FORMAT in (TensorBoard.FORMAT, Plain.FORMAT)
 
 
-def _fold(
-    parts_of: dict[str, list[Part]], below: dict[str, dict[str, list[str]]], owners: dict[str, str]
-) -> list[FoundRun]:
+_Below = dict[str, dict[str, list[str]]]
+"""Runs below runs: by the one above, then by their format."""
+
+
+def _fold(parts_of: dict[str, list[Part]], below: _Below, owners: dict[str, str]) -> list[FoundRun]:
     """Make parts of what belongs to a run that holds others, from the innermost on."""
     for owner in sorted(below, key=len, reverse=True):
         formats = [part.format for part in parts_of[owner]]
         gathered = frozenset[str]().union(*(one.GATHERS for one in formats))
         for name, paths in below[owner].items():
             if not any(one.HOLDS_OTHERS for one in formats):
-                _disown(paths, owners, owner)
+                for path in paths:
+                    del owners[path]
             elif name in gathered or (len(paths) == 1 and paths[0][len(owner) :].strip("/").count("/") < DEPTH):
                 for path in sorted(paths):
                     parts_of[owner] = parts_of[owner] + parts_of.pop(path)
-                    _disown([path], owners, owner)
+                    _hand_over(path, owner, below, owners)
     return [FoundRun(path, tuple(parts), owners.get(path)) for path, parts in sorted(parts_of.items())]
 
 
-def _disown(paths: Iterable[str], owners: dict[str, str], owner: str) -> None:
-    """Let these be nobody's, and what was theirs be their owner's."""
-    for path in paths:
-        del owners[path]
-        for child in [child for child, above in owners.items() if above == path and path != owner]:
-            owners[child] = owner
+def _hand_over(path: str, owner: str, below: _Below, owners: dict[str, str]) -> None:
+    """Let what stayed a run below ``path``, which is none any more, be its owner's."""
+    del owners[path]
+    for children in below.get(path, {}).values():
+        for child in children:
+            if owners.get(child) == path:
+                owners[child] = owner
 
 
 def _find_above(path: str, parts_of: dict[str, list[Part]], closed: set[str]) -> str | None:
