@@ -50,7 +50,7 @@ async def read(files: Files, name: str, rng: random.Random) -> bytes | None:
         async for part in files.read_checked(opened, spot, 0, opened.facts.size):
             parts.append(part)
             if rng.random() < 0.2:
-                await pause(0)
+                await asyncio.sleep(0)
     except RunferryError:
         return None
     finally:
