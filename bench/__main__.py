@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench.cases import append, big, idle, ingest, initial, logs, resync, runs, series
+from bench.cases import append, big, formats, idle, ingest, initial, logs, resync, runs, series
 from bench.figures import Result
 from bench.lab import Lab, Options
 from bench.report import print_result, write_result
@@ -27,6 +27,7 @@ CASES: Mapping[str, Callable[[Lab], Awaitable[Result]]] = {
     "series": series.run,
     "logs": logs.run,
     "runs": runs.run,
+    "formats": formats.run,
 }
 
 
