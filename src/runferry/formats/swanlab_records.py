@@ -109,7 +109,8 @@ class RecordsParser:
                 names += [_read_item(data, a, s) for n, k, a, s in read_fields(data, at, stop) if n == 1 and k == BYTES]
         for name, caption in names:
             if name.lower().endswith(_IMAGES):
-                item = MediaItem("image", key, f"media/image/{name}", float(step), time, caption)
+                when = None if math.isnan(time) else time
+                item = MediaItem("image", key, f"media/image/{name}", float(step), when, caption)
                 self._found.media.append(item)
             else:
                 self._found.note_skipped("media")

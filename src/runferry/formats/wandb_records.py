@@ -139,7 +139,8 @@ class RecordsParser:
             self._found.note_skipped(clean(kind)[:40] if isinstance(kind, str) else "value")
             return
         text = clean(caption)[:2000] if isinstance(caption, str) else None
-        self._found.media.append(MediaItem("image", key[:2000], f"files/{clean(path)}", step, time, text))
+        when = None if math.isnan(time) else time
+        self._found.media.append(MediaItem("image", key[:2000], f"files/{clean(path)}", step, when, text))
 
     def _read_item(self, data: bytes, start: int, end: int) -> tuple[tuple[str, ...], object] | None:
         """Return an item's keys and value; None where it has none."""
