@@ -105,7 +105,7 @@ export const BASE_COLUMNS: readonly Column[] = [
   {
     id: "best",
     title: "Best",
-    width: 150,
+    width: 176,
     sort: "best",
     isNumber: true,
     draw: (run) =>
