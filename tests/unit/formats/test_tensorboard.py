@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -191,6 +192,24 @@ def test_a_record_that_is_too_long_is_passed_over_without_being_kept() -> None:
     assert other.feed(bytes(5000)).bad == 0
     jumped = EventsParser(parser.position + left - 10, {"skip": 10})
     assert points_of(jumped.feed(bytes(10) + after)) == {"x": [(1.0, 1.7e9, 1.0)]}
+
+
+def test_a_file_full_of_damage_is_read_in_its_own_time() -> None:
+    good = tfrecord(summary_event(1, scalar_value("x", 1)))
+    data = b"".join(bytes([place % 251]) + good for place in range(5000))
+    begin = time.process_time()
+    found = read(data)
+    assert (found.points, found.bad) == (5000, 5000)
+    assert time.process_time() - begin < 10  # it was minutes when each gap was searched from afar
+
+
+def test_records_of_many_lengths_are_read() -> None:
+    events = [summary_event(1, scalar_value("x" * (place % 450), place)) for place in range(3000)]
+    found = read(event_file(*events) + tfrecord(b"") * 100)
+    assert (found.points, found.bad) == (3000, 0)
+    spoilt = bytearray(event_file(*events))
+    spoilt[-1] ^= 1
+    assert read(bytes(spoilt)).points == 2999
 
 
 def test_zeros_at_the_end_of_a_file_that_grows_are_no_records() -> None:

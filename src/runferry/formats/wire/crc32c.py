@@ -20,11 +20,18 @@ _TABLE = _make_table()
 _LIST: tuple[int, ...] = tuple(int(word) for word in _TABLE)
 
 
-def masked_of_rows(rows: Bytes) -> Words:
-    """Return the masked checksum of every row of a two-dimensional array."""
-    crc = np.full(len(rows), 0xFFFF_FFFF, dtype=np.uint32)
-    for column in np.ascontiguousarray(rows.T):
-        crc = _TABLE[(crc ^ column) & np.uint32(0xFF)] ^ (crc >> np.uint32(8))
+def masked_of_rows(rows: Bytes, lengths: npt.NDArray[np.int64] | None = None) -> Words:
+    """Return the masked checksum of every row of a two-dimensional array; of so many of its bytes, if told.
+
+    Lengths are in falling order, so that the rows that still go on are always the first ones.
+    """
+    count = len(rows)
+    crc = np.full(count, 0xFFFF_FFFF, dtype=np.uint32)
+    ends = None if lengths is None else (count - np.searchsorted(lengths[::-1], np.arange(rows.shape[1]), "right"))
+    for place, column in enumerate(np.ascontiguousarray(rows.T)):
+        end = count if ends is None else int(ends[place])
+        some = crc[:end]
+        crc[:end] = _TABLE[(some ^ column[:end]) & np.uint32(0xFF)] ^ (some >> np.uint32(8))
     crc = ~crc
     return ((crc >> np.uint32(15)) | (crc << np.uint32(17))) + np.uint32(0xA282EAD8)
 

@@ -26,6 +26,8 @@ _HEAD, _FOOT = 12, 4
 _LENGTH = struct.Struct("<Q")
 _WORD = struct.Struct("<I")
 _FEW = 24  # up to so many records, one after the other is faster than all at once
+_FIRST, _MOST = 8, 1 << 20  # records whose lengths are believed before their checksums are looked at
+_WIDTHS = (32, 48, 64, 96, 128, 256, CHECKED)
 
 Numbers = npt.NDArray[np.int64]
 
@@ -100,17 +102,21 @@ class TFRecords:
     def _split(self, buffer: bytes, at: int, bad: list[str]) -> tuple[Numbers, Numbers, int]:
         """Return the payloads' places and where the first record that is not whole begins."""
         found: list[tuple[Numbers, Numbers]] = []
-        done = 0
+        done, limit = 0, _MOST
         while True:
             if self._is_lost:
                 done, self._is_lost = _find_record(buffer, done, self._longest)
+                limit = _FIRST
                 if self._is_lost:
                     break
-            starts, ends, next_at, why = self._walk(buffer, done)
+            starts, ends, next_at, why = self._walk(buffer, done, limit)
             good = _check_payloads(buffer, starts, ends)
             bad += [f"At byte {at + int(start) - _HEAD}: a record's checksum does not fit." for start in starts[~good]]
             found.append((starts[good], ends[good]))
-            done = next_at
+            is_more = len(starts) == limit
+            done, limit = next_at, min(limit * 2, _MOST)
+            if is_more and not why:
+                continue
             if not why:
                 break
             bad.append(f"At byte {at + done}: {why}.")
@@ -122,12 +128,12 @@ class TFRecords:
             return *found[0], done
         return _join([starts for starts, _ in found]), _join([ends for _, ends in found]), done
 
-    def _walk(self, buffer: bytes, at: int) -> tuple[Numbers, Numbers, int, str]:
-        """Return the places of the whole records from ``at`` on, where they end, and what is wrong there."""
+    def _walk(self, buffer: bytes, at: int, limit: int) -> tuple[Numbers, Numbers, int, str]:
+        """Return the places of whole records from ``at`` on, where they end, and what is wrong there."""
         heads: list[int] = []
         size, unpack, longest = len(buffer) - _HEAD, _LENGTH.unpack_from, self._longest
         place, length = at, 0
-        while place <= size:
+        while place <= size and len(heads) < limit:
             (length,) = unpack(buffer, place)
             if length > longest:
                 break
@@ -193,22 +199,30 @@ def _check_payloads(buffer: bytes, starts: Numbers, ends: Numbers) -> npt.NDArra
                 good[index] = crc32c.masked(buffer[start:end]) == _WORD.unpack_from(buffer, end)[0]
         return good
     lengths = ends - starts
-    for length in np.unique(lengths[lengths <= CHECKED]).tolist():
-        those = np.flatnonzero(lengths == length)
-        rows = rows_at(buffer, starts[those], length + _FOOT)
-        told = np.ascontiguousarray(rows[:, length:]).view("<u4")[:, 0]
-        good[those] = crc32c.masked_of_rows(rows[:, :length]) == told
+    told = rows_at(buffer, ends, _FOOT).view("<u4")[:, 0]
+    first = int(starts[0])
+    padded = buffer[first : int(ends[-1])] + bytes(CHECKED)
+    least = -1
+    for most in _WIDTHS:  # rows of about one length, so that little is padded
+        those = np.flatnonzero((lengths > least) & (lengths <= most))
+        least = most
+        if len(those):
+            those = those[np.argsort(-lengths[those], kind="stable")]
+            rows = rows_at(padded, starts[those] - first, max(1, int(lengths[those[0]])))
+            good[those] = crc32c.masked_of_rows(rows, lengths[those]) == told[those]
     return good
 
 
-_STRIDE = 1 << 16
+_STRIDES = (64, 1 << 16)  # places looked at together: few at first, the next record is mostly near
 
 
 def _find_record(buffer: bytes, at: int, longest: int) -> tuple[int, bool]:
     """Return the next place where a length and its checksum agree; else how far there is none, and that it is lost."""
     last = len(buffer) - _HEAD
+    stride = _STRIDES[0]
     while at <= last:
-        count = min(_STRIDE, last - at + 1)
+        count = min(stride, last - at + 1)
+        stride = min(stride * 4, _STRIDES[1])
         rows = rows_at(buffer[at : at + count + _HEAD - 1], np.arange(count), _HEAD)
         lengths = np.ascontiguousarray(rows[:, :8]).view("<u8")[:, 0]
         likely = np.flatnonzero(lengths <= longest)

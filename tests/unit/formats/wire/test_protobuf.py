@@ -53,6 +53,16 @@ def test_checksums_of_many_are_those_of_each(rows: list[bytes]) -> None:
     assert crc32c.masked_of_rows(array).tolist() == [crc32c.masked(row) for row in rows]
 
 
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=20))
+def test_checksums_of_rows_of_any_lengths_are_those_of_each(rows: list[bytes]) -> None:
+    rows.sort(key=len, reverse=True)
+    array = np.zeros((len(rows), max(1, len(rows[0]))), np.uint8)
+    for place, row in enumerate(rows):
+        array[place, : len(row)] = list(row)
+    lengths = np.array([len(row) for row in rows])
+    assert crc32c.masked_of_rows(array, lengths).tolist() == [crc32c.masked(row) for row in rows]
+
+
 def test_the_checksum_is_castagnolis() -> None:
     crc = crc32c.masked(b"123456789")
     unmasked = (crc - 0xA282EAD8) & 0xFFFFFFFF
