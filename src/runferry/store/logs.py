@@ -119,6 +119,8 @@ class Needle:
         self._fold_raw: Callable[[bytes], bytes] | None = bytes if is_exact else bytes.lower if text.isascii() else None
         if not is_exact:
             self._raw = self._raw.lower()
+        if "\ufffd" in text:
+            self._fold_raw = None  # it stands for bytes of any kind that are no UTF-8: only shown lines have it
 
     def find_lines(self, block: Block) -> Iterator[tuple[int, str | bytes]]:
         """Yield the lines of a block that have it, as text or as bytes, each with its number within the block."""

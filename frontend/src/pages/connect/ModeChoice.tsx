@@ -10,7 +10,7 @@ import { countOf } from "@/format/numbers";
 import { usePreview } from "./browsing";
 import classes from "./ModeChoice.module.css";
 
-const PATIENCE = 30;
+const PATIENCE = 8;
 
 type Mode = "smart" | "mirror";
 type Amount = Schema<"AmountAnswer">;
@@ -92,7 +92,7 @@ function Cost({ amount, isLooking }: { amount: Amount | undefined; isLooking: bo
       </strong>
     );
   }
-  return <span className="dim">{isLooking ? "counting…" : "too many files to count in 30 s"}</span>;
+  return <span className="dim">{isLooking ? "counting…" : "too many files to count in 8 s"}</span>;
 }
 
 interface ChoiceProps {
