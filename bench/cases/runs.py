@@ -42,6 +42,8 @@ QUESTIONS: Mapping[str, Mapping[str, str]] = {
     "last loss<0.1 (10 % match)": {"q": "loss<0.1"},
     "page 1,990": {"offset": "99500"},
 }
+LATER_PAGES = frozenset({"page 1,990"})
+BY_VALUES = frozenset(name for name, asked in QUESTIONS.items() if "<" in asked.get("q", ""))
 
 
 async def run(lab: Lab) -> Result:
@@ -60,29 +62,37 @@ async def run(lab: Lab) -> Result:
         server.should_exit = True
         await serving
     lab.drop(folder)
-    rows = [(one.who, *cells(one), str(total)) for one, total in found]
-    slowest = max(one.median for one, _ in found)
+    rows = [(wall.who, *cells(wall), f"{work.median * 1000:.1f}", str(total)) for wall, work, total in found]
+    medians = {wall.who: wall.median * 1000 for wall, _, _ in found if wall.who not in LATER_PAGES}
+    by_values = max(medians.pop(name) for name in BY_VALUES)
     return Result(
         title=f"First page (50) of {count:,} runs on {SERVERS} servers (milliseconds)",
-        headers=("asked for", "median", "least", "p95", "most", "matching"),
+        headers=("asked for", "median", "least", "p95", "most", "processor", "matching"),
         rows=rows,
-        verdicts=[Verdict("slowest median of all questions", slowest * 1000, LIMIT * 1000, " ms")],
+        verdicts=[
+            Verdict("slowest first page (median), by the runs' own fields", max(medians.values()), LIMIT * 1000, " ms"),
+            Verdict("slowest first page (median), by parameters and metrics", by_values, LIMIT * 1000, " ms"),
+        ],
         remarks=[
             "From the request to the whole answer (HTTP over loopback, `X-Total-Count` included), one at a time,",
             "the first answer to each question left out. Every run has 2 kB of documents, six numbers and two metrics.",
+            "Processor: the median of the whole process's time, which the asking client shares.",
         ],
     )
 
 
-async def ask(http: httpx.AsyncClient, name: str, asked: Mapping[str, str], times: int) -> tuple[Series, int]:
-    seconds: list[float] = []
+async def ask(http: httpx.AsyncClient, name: str, asked: Mapping[str, str], times: int) -> tuple[Series, Series, int]:
+    """Return the seconds by the clock and of processor time (the asking client's included), and how many match."""
+    wall: list[float] = []
+    work: list[float] = []
     total = 0
     for _ in range(times + 1):
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         answer = await http.get("/api/runs", params={"limit": "50", **asked})
-        seconds.append(time.perf_counter() - started)
+        wall.append(time.perf_counter() - started)
+        work.append(time.process_time() - worked)
         total = int(answer.raise_for_status().headers["X-Total-Count"])
-    return Series(name, 0, tuple(seconds[1:])), total
+    return Series(name, 0, tuple(wall[1:])), Series(name, 0, tuple(work[1:])), total
 
 
 def cells(one: Series) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ EXAMPLES: dict[int, str] = {
 }
 
 
-def find_service(request: Request) -> Service:
+async def find_service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 

@@ -56,9 +56,14 @@ def _state(term: Term) -> ColumnElement[bool]:
             return _compare(term)
 
 
-def is_costly(term: Term) -> bool:
-    """Say whether the term asks for more than the page index holds."""
-    return isinstance(term, Comparison) and (term.is_quoted or term.key not in NUMBERS)
+def is_in_short_index(term: Term) -> bool:
+    """Say whether ``ix_runs_short`` holds all the term asks of ``runs``: everything but texts to search in."""
+    return isinstance(term, Period | Comparison) or (isinstance(term, Match) and term.field in ("status", "server"))
+
+
+def _is_own(term: Comparison) -> bool:
+    """Say whether the comparison is with a field of the run itself."""
+    return term.key in NUMBERS and not term.is_quoted
 
 
 def has_any(column: ColumnElement[str], labels: Sequence[str]) -> ColumnElement[bool]:
@@ -111,11 +116,15 @@ def _between(column: ColumnElement[Any], term: Period) -> list[ColumnElement[boo
 
 def _compare(term: Comparison) -> ColumnElement[bool]:
     compare = _SIGNS[term.sign]
-    if term.key in NUMBERS and not term.is_quoted:
+    if _is_own(term):
         column = NUMBERS[term.key]
         return and_(column.is_not(None), compare(column, term.number))
     found = select(run_values.c.run_id).where(run_values.c.key == term.key, compare(run_values.c.value, term.number))
-    is_written = exists().where(run_values.c.key == term.key, run_values.c.run_id == series.c.run_id)
+    of_any = run_values.alias("of_any")  # where no run has such a value, none is asked for it
+    is_written = and_(
+        exists().where(of_any.c.key == term.key),
+        exists().where(run_values.c.key == term.key, run_values.c.run_id == series.c.run_id),
+    )
     logged = select(series.c.run_id).where(
         series.c.key == term.key, series.c.kind != "text", compare(series.c.last, term.number), not_(is_written)
     )

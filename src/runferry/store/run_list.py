@@ -1,6 +1,6 @@
-"""Which runs a list shows, in which order: filters turned into SQL over the narrow page index. Reads only.
+"""Which runs a list shows, in which order: filters turned into SQL over two indexes. Reads only.
 
-Every query of a list goes through ``ix_runs_page``, which holds all that lists are filtered and sorted by: a hundred
+``ix_runs_page`` holds all that lists are filtered and sorted by, ``ix_runs_short`` what most lists are: a hundred
 thousand runs are looked through without touching their wide rows.
 """
 
@@ -14,7 +14,7 @@ from sqlalchemy import CTE, ColumnElement, Connection, Select, Subquery, and_, e
 
 from runferry.errors import InvalidRequest
 from runferry.store.query import parse_query
-from runferry.store.query_terms import has_any, is_costly, to_condition
+from runferry.store.query_terms import has_any, is_in_short_index, to_condition
 from runferry.store.tables import runs, servers, syncs
 from runferry.store.verdict import effective_status
 
@@ -77,10 +77,11 @@ def select_matching(chosen: RunFilter, visible: ColumnElement[bool]) -> CTE:
 def select_page(chosen: RunFilter, visible: ColumnElement[bool]) -> Subquery:
     """Return one page: each row's ``id`` and ``rank``, and ``total``: how many match, or None.
 
-    Where finding out what matches is most of the work, it is done once, and counted on the way; otherwise the database
-    is quicker to find the first rows alone, and ``select_count`` the total. Raises as ``select_matching``.
+    Where anything is filtered by, what matches is found once and counted on the way; where all match, the database is
+    quicker to find the first rows alone, and ``select_count`` the total. Raises as ``select_matching``.
     """
-    if chosen.limit is not None and any(is_costly(term) for term in parse_query(chosen.q or "")):
+    is_filtered = any((chosen.server, chosen.project, chosen.name, chosen.status, chosen.q))
+    if chosen.limit is not None and is_filtered:
         found = select_matching(chosen, visible)
         total = select(func.count()).select_from(found).scalar_subquery()
         page = select(found.c.id, found.c.rank, total.label("total")).order_by(*order_by(chosen, found))
@@ -123,8 +124,43 @@ def select_visible(connection: Connection, *, is_recycled: bool = False) -> Colu
     is_elsewhere = exists().where(
         other.c.run_id == runs.c.run_id, other.c.server_id == runs.c.server_id, other.c.gone_at.is_(None)
     )
-    in_bin = runs.c.recycled_at.is_not(None) if is_recycled else runs.c.recycled_at.is_(None)
-    conditions: list[ColumnElement[bool]] = [in_bin, or_(runs.c.gone_at.is_(None), not_(is_elsewhere))]
+    in_bin = runs.c.recycled_at.is_not(None) if is_recycled else _hide_from_short_index(runs.c.recycled_at)
+    return and_(in_bin, or_(runs.c.gone_at.is_(None), not_(is_elsewhere)), *_select_best_seen(connection))
+
+
+def select_listed(connection: Connection, chosen: RunFilter) -> ColumnElement[bool]:
+    """Return the same condition for a whole list: what is gone is found once, not asked after for every row.
+
+    The shorter of the two indexes of lists is used where it holds all that is asked for.
+    """
+    gone, other = runs.alias("gone"), runs.alias("other")
+    is_same = and_(other.c.run_id == gone.c.run_id, other.c.server_id == gone.c.server_id, other.c.gone_at.is_(None))
+    elsewhere = select(gone.c.id).join(other, is_same).where(gone.c.gone_at.is_not(None))
+    is_here = or_(runs.c.gone_at.is_(None), runs.c.id.not_in(elsewhere))
+    best_seen = _select_best_seen(connection)
+    recycled = runs.c.recycled_at
+    in_bin = recycled.is_(None) if is_short(chosen) and not best_seen else _hide_from_short_index(recycled)
+    return and_(in_bin, is_here, *best_seen)
+
+
+def is_short(chosen: RunFilter) -> bool:
+    """Say whether ``ix_runs_short`` holds all that this list is filtered and sorted by."""
+    terms = parse_query(chosen.q or "")
+    return chosen.deleted is False and chosen.sort in _SHORT_SORTS and all(is_in_short_index(term) for term in terms)
+
+
+_SHORT_SORTS = frozenset(SORTS) - {"id", "key"}
+
+
+def _hide_from_short_index(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Ask whether the column is null such that the short index is not taken: it would fetch every wide row."""
+    return (column + 0).is_(None)
+
+
+def _select_best_seen(connection: Connection) -> list[ColumnElement[bool]]:
+    """Return what leaves one row of each directory that several syncs see."""
+    other = runs.alias("other")
+    conditions: list[ColumnElement[bool]] = []
     for sync_id, better in _find_better(connection).items():
         has_better = exists().where(
             other.c.key == runs.c.key,
@@ -132,7 +168,7 @@ def select_visible(connection: Connection, *, is_recycled: bool = False) -> Colu
             or_(other.c.gone_at.is_(None), runs.c.gone_at.is_not(None)),
         )
         conditions.append(not_(and_(runs.c.sync_id == sync_id, has_better)))
-    return and_(*conditions)
+    return conditions
 
 
 def _find_better(connection: Connection) -> dict[int, list[int]]:

@@ -22,6 +22,7 @@ from runferry.store.run_list import (
     check_page,
     order_by,
     select_count,
+    select_listed,
     select_page,
     select_visible,
 )
@@ -118,13 +119,14 @@ class RunStore:
         """Return one page and how many runs there are on all pages. Raises InvalidRequest (sort, order, range)."""
         check_page(chosen)
         with self._db.reading() as connection:
-            visible = select_visible(connection)
+            visible = select_listed(connection, chosen)
             page = select_page(chosen, visible)
             query = _select_rows().add_columns(page.c.total).join(page, page.c.id == runs.c.id)
             found = connection.execute(query.order_by(*order_by(chosen, page))).all()
             rows = [_read_row(row) for row in found]
-            if chosen.limit is None and not chosen.offset:
-                return rows, len(rows)
+            is_last = chosen.limit is None or len(rows) < chosen.limit
+            if is_last and (rows or not chosen.offset):
+                return rows, chosen.offset + len(rows)
             if found and found[0].total is not None:
                 return rows, int(found[0].total)
             return rows, int(connection.execute(select_count(chosen, visible)).scalar_one())
@@ -219,7 +221,7 @@ class RunStore:
     def counts(self, server_id: int | None = None) -> tuple[int, int]:
         """Return how many runs and how many artifacts (by type and name) lists show, of one server or of all."""
         with self._db.reading() as connection:
-            runs_query = select_count(RunFilter(), select_visible(connection))
+            runs_query = select_count(RunFilter(), select_listed(connection, RunFilter()))
             is_hidden = exists().where(
                 hidden_artifacts.c.server_id == artifacts.c.server_id,
                 hidden_artifacts.c.remote_dir == artifacts.c.remote_dir,
@@ -228,7 +230,7 @@ class RunStore:
                 artifacts.c.gone_at.is_(None), not_(is_hidden)
             )
             if server_id is not None:
-                runs_query = runs_query.where(runs.c.server_id == server_id)
+                runs_query = runs_query.where(runs.c.server_id + 0 == server_id)  # by the index of lists
                 names = names.where(artifacts.c.server_id == server_id)
             artifacts_query = select(func.count()).select_from(names.distinct().subquery())
             return connection.execute(runs_query).scalar_one(), connection.execute(artifacts_query).scalar_one()

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -124,6 +125,13 @@ partials = Table(
 )
 """Big files that are under way: the staged bytes belong to exactly this version, or are thrown away."""
 
+_SHORT = (
+    *("created_at", "gone_at", "status", "liveness", "server_id", "sync_id", "best_score", "project", "name"),
+    *("started_at", "ended_at", "best_metric_value", "recycled_at", "deleted_at"),
+)
+_LISTED = "recycled_at IS NULL AND deleted_at IS NULL"
+_GONE = "gone_at IS NOT NULL"
+
 runs = Table(
     "runs",
     metadata,
@@ -189,6 +197,9 @@ runs = Table(
         "tags",
         "search",
     ),
+    # what most lists are filtered and sorted by: all but texts to search in, half as long
+    Index("ix_runs_short", *_SHORT, sqlite_where=text(_LISTED), postgresql_where=text(_LISTED)),
+    Index("ix_runs_gone_at", "gone_at", sqlite_where=text(_GONE), postgresql_where=text(_GONE)),
 )
 
 run_values = Table(

@@ -31,6 +31,12 @@ PAGE = (
 )
 
 
+SHORT = (
+    *("created_at", "gone_at", "status", "liveness", "server_id", "sync_id", "best_score", "project", "name"),
+    *("started_at", "ended_at", "best_metric_value", "recycled_at", "deleted_at"),
+)
+
+
 def _extend_runs() -> None:
     op.add_column("runs", sa.Column("best_score", sa.Float(), nullable=True))
     op.add_column("runs", sa.Column("tags", sa.Text(), server_default="", nullable=False))
@@ -43,6 +49,9 @@ def _extend_runs() -> None:
     ):
         op.drop_index(name, "runs")
         op.create_index(name, "runs", list(columns), unique=False)
+    listed, gone = sa.text("recycled_at IS NULL AND deleted_at IS NULL"), sa.text("gone_at IS NOT NULL")
+    op.create_index("ix_runs_short", "runs", list(SHORT), sqlite_where=listed, postgresql_where=listed)
+    op.create_index("ix_runs_gone_at", "runs", ["gone_at"], sqlite_where=gone, postgresql_where=gone)
     # What is derived from the runs' documents is missing now: read them all again, as after an abrupt end.
     op.execute("UPDATE facts SET value = 'working' WHERE name = 'service_state'")
 
