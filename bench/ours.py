@@ -11,11 +11,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.support.ferry import Ferry
+from tests.support.waiting import eventually
 
 from bench import peers
 from bench.lab import Lab
+from runferry.blocking import in_thread
+from runferry.ingest.series import SeriesIngest
 from runferry.service.events import Subscription
 from runferry.service.modes import ModeRequest
+from runferry.store.db import Database
 from runferry.sync.spec import Mode, SessionState
 
 INTERVAL = 2.0
@@ -42,6 +46,16 @@ async def next_sync(folder: Path) -> float:
     async with ferry.service.events.subscribe() as events, ferry:
         await wait_in_step(events)
         return time.perf_counter() - began
+
+
+async def copy_and_read(lab: Lab, port: int, source: Path, folder: Path) -> None:
+    """Make a copy as ``first_sync`` does, and wait until its series have been read, too: nothing is left to do."""
+    async with mirroring(lab, port, source, folder) as (ferry, _):
+        db = Database(ferry.data_dir / "runferry.db")
+        await in_thread(db.open)
+        ingest, sync_id = SeriesIngest(db), (await ferry.sync()).record.id
+        await eventually(lambda: not ingest.find_behind(sync_id), within=_TIMEOUT, every=0.2)
+        await in_thread(db.close)
 
 
 @asynccontextmanager

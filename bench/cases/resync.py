@@ -55,7 +55,7 @@ async def make_contestants(lab: Lab, port: int, root: Path, kept: Path) -> list[
     async def run_walk(_: Path) -> float:
         return await peers.sftp_walk(lab, port, root, None)
 
-    await ours.first_sync(lab, port, root, own)
+    await ours.copy_and_read(lab, port, root, own)
     await run_command(kept)
     await run_rsync(kept)
     return [

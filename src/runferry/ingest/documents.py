@@ -48,10 +48,14 @@ class SyncSource:
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """The keys of the runs that are new or say something else now, and of those that left the server."""
+    """The keys of the runs that are new or say something else now, and of those that left the server.
+
+    ``sources`` are files with points of other tools' runs that are new here, or have only now been recognised as such.
+    """
 
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,7 +238,9 @@ class ActiveSync:
         self._tell(result)
         progress = self.progress
         is_bursting = progress.files_total - progress.files_done > MANY_FILES
-        self._places.feeds.note(self.record.id, self.record.local_dir, commit.changed, is_bursting=is_bursting)
+        self._places.feeds.note(
+            self.record.id, self.record.local_dir, commit.changed, sources=result.sources, is_bursting=is_bursting
+        )
 
     async def _heal(self) -> None:
         """After an abrupt end the index may lack what had landed: read it all again, once the listing is whole."""

@@ -55,9 +55,21 @@ class SeriesFeeds:
         self._running: dict[int, asyncio.Task[None]] = {}
         self._tasks = Tasks()
 
-    def note(self, sync_id: int, local_dir: str, paths: Iterable[str], *, is_bursting: bool = False) -> None:
-        """Have what is new in these files read soon; while the sync ``is_bursting`` with files, without haste."""
+    def note(
+        self,
+        sync_id: int,
+        local_dir: str,
+        paths: Iterable[str],
+        *,
+        sources: Iterable[str] = (),
+        is_bursting: bool = False,
+    ) -> None:
+        """Have what is new in these files read soon; while the sync ``is_bursting`` with files, without haste.
+
+        Of ``paths``, those count whose names say that they hold series; ``sources`` are known to.
+        """
         found = [path for path in paths if self._ingest.is_source(path)]
+        found += sources
         feed = self._feeds.get(sync_id)
         if found:
             feed = self._feed(sync_id, local_dir)

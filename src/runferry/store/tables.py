@@ -320,6 +320,22 @@ media = Table(
     Index("ix_media_source_id", "source_id"),
 )
 
+run_files = Table(
+    "run_files",
+    metadata,
+    Column("sync_id", Integer, ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", Text, primary_key=True),  # relative to the sync's root
+    Column("role", Text, primary_key=True),  # points | document | excerpt | log
+    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("format", Text, nullable=False),  # of the reader that understands it
+    Column("name", Text, nullable=False),  # relative to where that format found the run
+    Column("sequence", Text, nullable=False),  # as in ``formats.recognition.FoundSource``
+    Column("place", Integer, nullable=False),  # in which order the run's files of this role are read
+    Index("ix_run_files_run_id", "run_id", "role"),
+    sqlite_with_rowid=False,
+)
+"""What the files of recognised runs are for. Derived from the listing; runs of Runicorn's layouts need none of it."""
+
 cached_files = Table(
     "cached_files",
     metadata,

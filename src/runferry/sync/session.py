@@ -49,7 +49,7 @@ BATCH_FILES, BATCH_BYTES = 512, 2 * 1024 * 1024
 MIRROR_RESCAN = 600.0
 """Seconds between the safety rescans of a mirror, whose changes are otherwise pushed (tune)."""
 
-CONFIRM_MIRROR = 10.0
+CONFIRM_MIRROR = 15.0
 """Seconds between pings of a mirror in step; each costs about 120 bytes, and a dead link is noticed as soon without."""
 
 NOTE_SYNC_EVERY = 5.0

@@ -1,0 +1,27 @@
+"""Other tools' formats: what the files of their runs are for."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "run_files",
+        sa.Column("sync_id", sa.Integer(), sa.ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("path", sa.Text(), primary_key=True),
+        sa.Column("role", sa.Text(), primary_key=True),
+        sa.Column("run_id", sa.Integer(), sa.ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.Text(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_run_files_run_id", "run_files", ["run_id", "role"], unique=False)

@@ -1,0 +1,94 @@
+"""Which files belong to the recognised runs of other tools, and what they are for. Everything here blocks.
+
+Derived from the listing, and kept so that runs can be shown without it, offline and after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, delete, insert, select, tuple_
+
+from runferry.store.db import Database, split
+from runferry.store.series import HeldFile
+from runferry.store.tables import files, run_files
+
+
+class Role(StrEnum):
+    """What a file is for."""
+
+    POINTS = "points"
+    DOCUMENT = "document"  # read whole for the run's card
+    EXCERPT = "excerpt"  # both its ends are read for the card
+    LOG = "log"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """One file of a run in one role. ``run_id`` is the run's row; ``name`` and ``sequence`` as in ``FoundSource``."""
+
+    path: str
+    role: Role
+    run_id: int
+    format: str
+    name: str
+    sequence: str = ""
+    place: int = 0
+
+
+class RunFiles:
+    """The files of all recognised runs."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def replace(self, connection: Connection, sync_id: int, run_ids: Collection[int], found: Iterable[RunFile]) -> None:
+        """Make these the files of some runs of a sync; a file that another run had is taken from it."""
+        for part in split(run_ids):
+            connection.execute(delete(run_files).where(run_files.c.run_id.in_(part)))
+        rows = [{"sync_id": sync_id, **asdict(one), "role": one.role.value} for one in found]
+        names = tuple_(run_files.c.path, run_files.c.role)
+        for some in split(rows, 300):
+            pairs = [(row["path"], row["role"]) for row in some]
+            connection.execute(delete(run_files).where(run_files.c.sync_id == sync_id, names.in_(pairs)))
+            connection.execute(insert(run_files), some)
+
+    def find(self, sync_id: int, paths: Iterable[str], role: Role) -> dict[str, RunFile]:
+        """Return those of a sync's paths that have a role."""
+        found: dict[str, RunFile] = {}
+        with self._db.reading() as connection:
+            for part in split(set(paths)):
+                is_meant = (run_files.c.sync_id == sync_id) & (run_files.c.role == role.value)
+                for row in connection.execute(select(*_COLUMNS).where(is_meant, run_files.c.path.in_(part))):
+                    found[row.path] = _read(row)
+        return found
+
+    def list_of(self, run_ids: Sequence[int], role: Role) -> dict[int, list[RunFile]]:
+        """Return the files of each run that have a role, in the order in which they are read."""
+        found: dict[int, list[RunFile]] = {run_id: [] for run_id in run_ids}
+        with self._db.reading() as connection:
+            for part in split(run_ids):
+                is_meant = run_files.c.run_id.in_(part) & (run_files.c.role == role.value)
+                for row in connection.execute(select(*_COLUMNS).where(is_meant).order_by(run_files.c.place)):
+                    found[row.run_id].append(_read(row))
+        return found
+
+    def list_held(self, sync_id: int, role: Role) -> list[tuple[RunFile, HeldFile]]:
+        """Return all files of a sync that have a role, with what the index says of their local bytes."""
+        is_same = (files.c.sync_id == run_files.c.sync_id) & (files.c.path == run_files.c.path)
+        held = (files.c.path, files.c.size, files.c.held_size, files.c.generation)
+        query = select(*_COLUMNS, *(column.label(f"held_{place}") for place, column in enumerate(held)))
+        is_meant = (run_files.c.sync_id == sync_id) & (run_files.c.role == role.value)
+        with self._db.reading() as connection:
+            rows = connection.execute(query.join(files, is_same).where(is_meant).order_by(run_files.c.place)).all()
+        return [(_read(row), HeldFile(row.held_0, row.held_1, row.held_2, row.held_3)) for row in rows]
+
+
+_COLUMNS = [run_files.c[name] for name in RunFile.__dataclass_fields__]
+
+
+def _read(row: object) -> RunFile:
+    values = {name: getattr(row, name) for name in RunFile.__dataclass_fields__}
+    return RunFile(**{**values, "role": Role(values["role"])})
