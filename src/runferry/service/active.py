@@ -37,8 +37,8 @@ SHOWN_PROBLEMS = 200
 NEW_PROBLEMS = 20
 """How many of a sync's newest problems one event carries."""
 
-MANY_FILES = 100
-"""With more files left to fetch, what landed is read without haste."""
+MANY_FILES, FEW_FILES = 100, 3
+"""With more files than many left to fetch, what landed is read without haste, until no more than a few are left."""
 
 RETRY_SECONDS = 30.0
 """How long a session that failed unexpectedly rests before it is tried again."""
@@ -79,6 +79,7 @@ class ActiveSync:
         self._failure: str | None = None
         self._told_problems: frozenset[Problem] = frozenset()
         self._told_count = 0
+        self._is_bursting = False
         self._asked = asyncio.Event()
         self._source = SyncSource(record.id, record.server_id, record.remote_root, self.local_root)
         self.ingesting = asyncio.Lock()
@@ -237,9 +238,10 @@ class ActiveSync:
             )
         self._tell(result)
         progress = self.progress
-        is_bursting = progress.files_total - progress.files_done > MANY_FILES
+        left = progress.files_total - progress.files_done
+        self._is_bursting = left > (FEW_FILES if self._is_bursting else MANY_FILES)
         self._places.feeds.note(
-            self.record.id, self.record.local_dir, commit.changed, sources=result.sources, is_bursting=is_bursting
+            self.record.id, self.record.local_dir, commit.changed, sources=result.sources, is_bursting=self._is_bursting
         )
 
     async def _heal(self) -> None:

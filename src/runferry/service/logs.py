@@ -33,7 +33,7 @@ FETCH_SECONDS = 10.0
 """How long a page waits for a log to be fetched before it shows what is here."""
 
 NEWS_SECONDS = 0.25
-MOST_NEWS = 200
+MOST_NEWS = 30
 """Logs told of at once; when more land together, a first copy is under way, which is no news."""
 
 REMEMBERED_REWRITES = 256
