@@ -87,6 +87,7 @@ class Ingest:
         self._runs = RunStore(db)
         self._artifacts = ArtifactStore(db)
         self._readers = readers
+        self._formats = frozenset(reader.FORMAT for reader in readers)
         self._clock = clock
 
     async def on_commit(
@@ -125,7 +126,7 @@ class Ingest:
 
             touched = reader.runs_touched(news.changed | news.gone, is_run_dir)
             if begun := reader.runs_begun(news.changed | news.listed, is_run_dir) - touched:
-                touched |= begun - self._runs.known(source.sync_id)
+                touched |= begun - self._runs.known(source.sync_id, self._formats)
             keys += self._index_runs(source, reader, touched, news.has)
             self._index_artifacts(source, reader, news.changed | news.gone, news.has)
         return _summarise(keys, removed)
@@ -133,7 +134,7 @@ class Ingest:
     def _rebuild(self, source: SyncSource, paths: frozenset[str]) -> IngestResult:
         has = paths.__contains__
         with self._db.writing() as connection:
-            gone = [path for path in self._runs.known(source.sync_id) if not self._is_there(path, has)]
+            gone = [path for path in self._runs.known(source.sync_id, self._formats) if not self._is_there(path, has)]
             removed = self._runs.mark_gone(connection, source.scope, gone, at=self._clock())
             lost = [path for path in self._artifacts.known(connection, source.sync_id) if not has(path)]
             self._artifacts.mark_gone(connection, source.scope, lost, at=self._clock())
@@ -210,7 +211,7 @@ class Ingest:
 
 def _take_documents(root: Path, reader: Reader, path: str, has: Has) -> _Taken:
     listed = [name for name in reader.DOCUMENTS if has(_join(path, name))]
-    read = {name: _read_local(root, _join(path, name)) for name in listed}
+    read = {name: read_local(root, _join(path, name)) for name in listed}
     documents = {name: data for name, data in read.items() if data is not None}
     missing = frozenset(name for name, data in read.items() if data is None)
     return _Taken(path, documents, missing | reader.find_unreadable(documents))
@@ -218,13 +219,13 @@ def _take_documents(root: Path, reader: Reader, path: str, has: Has) -> _Taken:
 
 def _read_list(root: Path, reader: Reader, directory: str, has: Has) -> list[ArtifactVersion] | None:
     path = _join(directory, reader.VERSION_LIST)
-    data = _read_local(root, path) if has(path) else None
+    data = read_local(root, path) if has(path) else None
     return None if data is None else reader.read_versions(path, data)
 
 
 def _read_single(root: Path, reader: Reader, versions: Iterable[str], has: Has) -> list[ArtifactVersion]:
     paths = [path for path in (_join(version, reader.VERSION_DOCUMENT) for version in sorted(versions)) if has(path)]
-    read = [(path, _read_local(root, path)) for path in paths]
+    read = [(path, read_local(root, path)) for path in paths]
     found = [reader.read_version_metadata(path, data) for path, data in read if data is not None]
     return [version for version in found if version is not None]
 
@@ -234,7 +235,7 @@ def _is_present(version_dir: str, has: Has) -> bool:
     return has(version_dir) and not has(f"{version_dir}/.deleted")
 
 
-def _read_local(root: Path, path: str) -> bytes | None:
+def read_local(root: Path, path: str) -> bytes | None:
     """Return a file of the local copy, or None where it is not here, not a plain file or too large."""
     try:
         location = root.joinpath(*local_parts(root, path))

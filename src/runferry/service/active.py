@@ -10,8 +10,9 @@ from pathlib import Path
 
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
-from runferry.formats import READERS, skip_reason
+from runferry.formats import METADATA_LIMIT, READERS, skip_reason
 from runferry.ingest import Ingest, IngestResult, SyncSource
+from runferry.ingest.found_runs import FoundRuns
 from runferry.model import Entry, Problem
 from runferry.service.connections import Held
 from runferry.service.durability import Durability
@@ -19,6 +20,7 @@ from runferry.service.events import EventBus
 from runferry.service.landings import Landings
 from runferry.service.modes import make_spec
 from runferry.service.records import SyncRecord
+from runferry.service.run_finder import FinderPlaces, RunFinder
 from runferry.service.series_feeds import SeriesFeeds
 from runferry.service.views import SyncView
 from runferry.store.db import Database
@@ -83,6 +85,8 @@ class ActiveSync:
         self._asked = asyncio.Event()
         self._source = SyncSource(record.id, record.server_id, record.remote_root, self.local_root)
         self.ingesting = asyncio.Lock()
+        self._found = FoundRuns(places.db, self._source)
+        self._finder = self._make_finder()
         self._refused: frozenset[str] = frozenset()
         self._settled = asyncio.Event()
 
@@ -133,6 +137,7 @@ class ActiveSync:
         self._refused = find_refused_paths(refused, self.record.remote_root)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_running())
+            group.create_task(self._finder.run())
             if self._places.needs_healing():
                 group.create_task(self._heal())
 
@@ -159,6 +164,17 @@ class ActiveSync:
         self._failure = reason
         self._publish(self.progress)
 
+    def _make_finder(self) -> RunFinder:
+        places = FinderPlaces(
+            found=self._found,
+            remote=self.held.remote,
+            root=self.record.remote_root,
+            is_smart=self.record.mode is Mode.SMART,
+            ingesting=self.ingesting,
+            tell=self._tell,
+        )
+        return RunFinder(places, lambda: self._session)
+
     def _make_session(self) -> SyncSession:
         spec = make_spec(self.record)
         staging = self._places.data_dir / "staging" / str(spec.sync_id)
@@ -180,6 +196,8 @@ class ActiveSync:
         return self.attention.is_wanted(path) or self._is_metadata(path, size)
 
     def _is_metadata(self, path: str, size: int) -> bool:
+        if self._found.is_document(path):
+            return size <= METADATA_LIMIT
         return any(reader.is_metadata(path, size, self._is_run_dir) for reader in READERS)
 
     async def _admit(self, needs: Mapping[str, int]) -> Mapping[str, RunferryError]:
@@ -237,11 +255,16 @@ class ActiveSync:
                 listing=commit.listing,
             )
         self._tell(result)
+        self._finder.note(commit)
         progress = self.progress
         left = progress.files_total - progress.files_done
         self._is_bursting = left > (FEW_FILES if self._is_bursting else MANY_FILES)
         self._places.feeds.note(
-            self.record.id, self.record.local_dir, commit.changed, sources=result.sources, is_bursting=self._is_bursting
+            self.record.id,
+            self.record.local_dir,
+            commit.changed,
+            sources=self._found.sources_among(commit.changed),
+            is_bursting=self._is_bursting,
         )
 
     async def _heal(self) -> None:
@@ -262,6 +285,10 @@ class ActiveSync:
             self._places.events.publish("run", data)
             self._places.on_runs_changed()
             self._places.feeds.note_runs(self.record.id, self.record.local_dir)
+        if result.sources:
+            self._places.feeds.note(
+                self.record.id, self.record.local_dir, (), sources=result.sources, is_bursting=self._is_bursting
+            )
 
 
 def find_skip_reason(path: str, has: Callable[[str], bool]) -> str | None:

@@ -46,10 +46,15 @@ def find_config(summary: Document, meta: Document, assets: Document) -> Document
 
 
 def find_tags(summary: Document, meta: Document) -> Sequence[str]:
+    """Return a run's tags; those that are a name and a value are "name: value"."""
     for document in (meta, summary):
         tags = document.get("tags")
         if isinstance(tags, list):
             return [tag for tag in tags if isinstance(tag, str) and tag]
+        if isinstance(tags, dict):
+            listed = tags.get("tags")
+            labels = [tag for tag in listed if isinstance(tag, str) and tag] if isinstance(listed, list) else []
+            return labels + [f"{key}: {value}" for key, value in tags.items() if isinstance(value, str)]
     return []
 
 

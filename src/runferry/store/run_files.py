@@ -5,11 +5,11 @@ Derived from the listing, and kept so that runs can be shown without it, offline
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, delete, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from runferry.store.db import Database, split
 from runferry.store.series import HeldFile
@@ -27,7 +27,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunFile:
-    """One file of a run in one role. ``run_id`` is the run's row; ``name`` and ``sequence`` as in ``FoundSource``."""
+    """One file of a run in one role. ``run_id`` is the run's row; ``name`` and ``sequence`` as in ``FoundSource``.
+
+    ``version`` says of an excerpt which size and time of the file the run's card was read from; None: of none yet.
+    """
 
     path: str
     role: Role
@@ -36,6 +39,7 @@ class RunFile:
     name: str
     sequence: str = ""
     place: int = 0
+    version: str | None = None
 
 
 class RunFiles:
@@ -45,15 +49,32 @@ class RunFiles:
         self._db = db
 
     def replace(self, connection: Connection, sync_id: int, run_ids: Collection[int], found: Iterable[RunFile]) -> None:
-        """Make these the files of some runs of a sync; a file that another run had is taken from it."""
+        """Make these the files of some runs of a sync; points that another run had are taken from it."""
         for part in split(run_ids):
             connection.execute(delete(run_files).where(run_files.c.run_id.in_(part)))
         rows = [{"sync_id": sync_id, **asdict(one), "role": one.role.value} for one in found]
-        names = tuple_(run_files.c.path, run_files.c.role)
-        for some in split(rows, 300):
-            pairs = [(row["path"], row["role"]) for row in some]
-            connection.execute(delete(run_files).where(run_files.c.sync_id == sync_id, names.in_(pairs)))
+        is_point = (run_files.c.sync_id == sync_id) & (run_files.c.role == Role.POINTS.value)
+        for some in split(rows):
+            points = [row["path"] for row in some if row["role"] == Role.POINTS.value]
+            connection.execute(delete(run_files).where(is_point, run_files.c.path.in_(points)))
             connection.execute(insert(run_files), some)
+
+    def load(self, connection: Connection, sync_id: int, run_ids: Iterable[int]) -> dict[int, set[RunFile]]:
+        """Return all files of some of a sync's runs, by the runs' rows."""
+        found: dict[int, set[RunFile]] = {}
+        for part in split(run_ids):
+            is_meant = (run_files.c.sync_id == sync_id) & run_files.c.run_id.in_(part)
+            for row in connection.execute(select(*_COLUMNS).where(is_meant)):
+                found.setdefault(row.run_id, set()).add(_read(row))
+        return found
+
+    def set_versions(self, connection: Connection, sync_id: int, versions: Mapping[str, str]) -> None:
+        """Record of which versions of these files excerpts have been read."""
+        is_one = (run_files.c.sync_id == sync_id) & (run_files.c.role == Role.EXCERPT.value)
+        statement = update(run_files).where(is_one, run_files.c.path == bindparam("b_path"))
+        if versions:
+            given = [{"b_path": path, "b_version": version} for path, version in versions.items()]
+            connection.execute(statement.values(version=bindparam("b_version")), given)
 
     def find(self, sync_id: int, paths: Iterable[str], role: Role) -> dict[str, RunFile]:
         """Return those of a sync's paths that have a role."""

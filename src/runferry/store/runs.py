@@ -239,11 +239,15 @@ class RunStore:
         """Return the runs of one sync in these directories, gone ones included."""
         return {row.path: _read_run(row) for row in _load_rows(connection, sync_id, paths)}
 
-    def known(self, sync_id: int) -> set[str]:
-        """Return the directories of one sync's runs that are not gone."""
+    def known(self, sync_id: int, formats: Collection[str]) -> set[str]:
+        """Return the directories of one sync's runs of these formats that are not gone."""
         with self._db.reading() as connection:
-            query = select(runs.c.path).where(runs.c.sync_id == sync_id, runs.c.gone_at.is_(None))
-            return set(connection.execute(query).scalars())
+            query = select(runs.c.path, runs.c.format).where(runs.c.sync_id == sync_id, runs.c.gone_at.is_(None))
+            return {path for path, name in connection.execute(query) if name in formats}
+
+    def find_ids(self, connection: Connection, sync_id: int, paths: Iterable[str]) -> dict[str, int]:
+        """Return the row ids of one sync's runs in these directories."""
+        return {row.path: row.id for row in _load_rows(connection, sync_id, paths)}
 
     def upsert(self, connection: Connection, scope: SyncScope, found: Sequence[Run]) -> list[str]:
         """Bring the rows of ``found`` in step, bring back those that were gone; return the keys of what changed."""

@@ -326,11 +326,12 @@ run_files = Table(
     Column("sync_id", Integer, ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True),
     Column("path", Text, primary_key=True),  # relative to the sync's root
     Column("role", Text, primary_key=True),  # points | document | excerpt | log
-    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),  # documents are shared
     Column("format", Text, nullable=False),  # of the reader that understands it
     Column("name", Text, nullable=False),  # relative to where that format found the run
     Column("sequence", Text, nullable=False),  # as in ``formats.recognition.FoundSource``
     Column("place", Integer, nullable=False),  # in which order the run's files of this role are read
+    Column("version", Text),  # size and time of what was last read of an excerpt; null: nothing yet
     Index("ix_run_files_run_id", "run_id", "role"),
     sqlite_with_rowid=False,
 )

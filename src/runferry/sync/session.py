@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ from runferry.errors import (
     RemoteFailed,
     RunferryError,
 )
-from runferry.model import Change, Entry, Kind, Problem, ProblemCode, RootIdentity
+from runferry.model import Change, Entry, Kind, Problem, ProblemCode, RootIdentity, Version
 from runferry.remote.base import Remote
 from runferry.store.files import LocalTree
 from runferry.store.sync_state import FileRecord, Held, SyncState
@@ -150,6 +150,21 @@ class SyncSession:
     def listing(self) -> Mapping[str, Entry]:
         """Return the root as last listed, by path; it goes on changing."""
         return self._listing
+
+    @property
+    def is_listed(self) -> bool:
+        """Say whether ``listing`` is the whole root, looked at over the present link."""
+        return self._has_listing
+
+    def held_versions(self, paths: Iterable[str]) -> dict[str, Version]:
+        """Return the versions of those files that are in the local copy."""
+        found = ((path, self._copy.held(path)) for path in paths)
+        return {path: held.version for path, held in found if held is not None}
+
+    async def reconsider(self, paths: Iterable[str]) -> None:
+        """Have files copied that ``wants`` says yes to from now on."""
+        self._copy.reconsider(paths)
+        await self._backlog.announce()
 
     @property
     def problems(self) -> Sequence[Problem]:

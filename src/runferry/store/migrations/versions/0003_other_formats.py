@@ -17,11 +17,12 @@ def upgrade() -> None:
         sa.Column("sync_id", sa.Integer(), sa.ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("path", sa.Text(), primary_key=True),
         sa.Column("role", sa.Text(), primary_key=True),
-        sa.Column("run_id", sa.Integer(), sa.ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("run_id", sa.Integer(), sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("format", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("sequence", sa.Text(), nullable=False),
         sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=True),
         sqlite_with_rowid=False,
     )
     op.create_index("ix_run_files_run_id", "run_files", ["run_id", "role"], unique=False)

@@ -1,0 +1,262 @@
+"""Other tools' runs of one sync: recognised from its whole listing, and kept in the index with their files.
+
+It reads the listing and the local copy, never a server. Runs of Runicorn's layouts are ``ingest.documents``'s.
+Everything here blocks; calls are to be made one after the other.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from runferry.errors import InvalidRequest
+from runferry.formats.document import read_document
+from runferry.formats.recognition import FORMATS
+from runferry.formats.run_format import HEAD, TAIL, Excerpt, RunFormat
+from runferry.ingest.documents import SyncSource, read_local
+from runferry.ingest.run_plans import PlannedFile, RunPlan, plan_runs, read_card
+from runferry.model import Entry, Run, Version
+from runferry.store.contained import open_file
+from runferry.store.db import Database, split
+from runferry.store.run_files import Role, RunFile, RunFiles
+from runferry.store.runs import RunStore
+
+_BATCH = 200
+"""Runs per transaction: few enough for other writers not to wait long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What recognising has brought: keys of runs that changed or left, and files with points that are new as such."""
+
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Roles:
+    """Which of the sync's files are what, to be asked for every file that changes."""
+
+    points: frozenset[str] = frozenset()
+    documents: frozenset[str] = frozenset()
+    cards: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # documents and excerpts -> their runs
+
+
+class FoundRuns:
+    """The runs that are not Runicorn's, of one sync."""
+
+    def __init__(
+        self,
+        db: Database,
+        source: SyncSource,
+        *,
+        formats: Sequence[RunFormat] = FORMATS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._db = db
+        self._source = source
+        self._formats = formats
+        self._clock = clock
+        self._runs = RunStore(db)
+        self._files = RunFiles(db)
+        self._plans: dict[str, RunPlan] = {}
+        self._versions: dict[str, str | None] = {}  # of excerpts: what the card in the index was read from
+        self._whole: set[str] = set()  # runs whose cards were read with nothing missing: they keep what they said
+        self._roles = _Roles()
+
+    @property
+    def plans(self) -> Mapping[str, RunPlan]:
+        """Return the runs that were recognised last, by their directories."""
+        return self._plans
+
+    def is_document(self, path: str) -> bool:
+        """Say whether a recognised run's card needs the whole file."""
+        return path in self._roles.documents
+
+    def sources_among(self, paths: Iterable[str]) -> list[str]:
+        """Return which of the paths hold points of a recognised run."""
+        return [path for path in paths if path in self._roles.points]
+
+    def runs_with(self, paths: Iterable[str]) -> set[str]:
+        """Return the directories of the runs whose cards are read from one of these files."""
+        return {run for path in paths for run in self._roles.cards.get(path, ())}
+
+    def survey(self, entries: Mapping[str, Entry]) -> Survey:
+        """Recognise the runs of a listing, and bring the index in step. Raises DiskFull and RunferryError.
+
+        Cards are read by ``read_cards``: a run that is new has what its place tells until then.
+        """
+        plans = plan_runs(entries, self._formats)
+        known = self._runs.known(self._source.sync_id, self._names())
+        fresh = [plan for path, plan in plans.items() if self._plans.get(path) != plan or path not in known]
+        before = self._roles.points
+        removed: list[str] = []
+        if lost := known - plans.keys():
+            with self._db.writing() as connection:
+                removed = self._runs.mark_gone(connection, self._source.scope, lost, at=self._clock())
+        changed = [key for batch in split(fresh, _BATCH) for key in self._take(batch)]
+        self._plans = plans
+        self._roles = _find_roles(plans.values())
+        sources = sorted(self._roles.points - before)
+        return Survey(tuple(changed), tuple(key for key in removed if key not in set(changed)), tuple(sources))
+
+    def outdated(self, entries: Mapping[str, Entry]) -> dict[str, Version]:
+        """Return the excerpts, with their present versions, that cards were read from other versions of."""
+        found: dict[str, Version] = {}
+        for plan in self._plans.values():
+            for path in plan.excerpts:
+                entry = entries.get(path)
+                if entry is not None and self._versions.get(path) != name_version(entry.version):
+                    found[path] = entry.version
+        return found
+
+    def read_cards(
+        self, paths: Collection[str], fetched: Mapping[str, tuple[Excerpt, Version]], held: Mapping[str, Version]
+    ) -> list[str]:
+        """Read the cards of these runs anew; return the keys of those that say something else now.
+
+        ``fetched`` are excerpts that were read on the server, ``held`` the versions of files in the local copy. A card
+        that was read from more than can be had now stays as it was.
+        """
+        wanted = [self._plans[path] for path in paths if path in self._plans]
+        return [key for batch in split(wanted, _BATCH) for key in self._read_batch(batch, fetched, held)]
+
+    # The index
+
+    def _names(self) -> set[str]:
+        return {one.FORMAT for one in FORMATS} | {one.FORMAT for one in self._formats}
+
+    def _take(self, plans: Sequence[RunPlan]) -> list[str]:
+        """Give new runs a row, and bring all rows' files in step."""
+        sync_id = self._source.sync_id
+        with self._db.writing() as connection:
+            known = self._runs.load(connection, sync_id, (plan.path for plan in plans))
+            rows = [self._make_row(plan, known.get(plan.path)) for plan in plans]
+            changed = self._runs.upsert(connection, self._source.scope, rows)
+            ids = self._runs.find_ids(connection, sync_id, (plan.path for plan in plans))
+            present = self._files.load(connection, sync_id, ids.values())
+            for one in (one for files in present.values() for one in files if one.role is Role.EXCERPT):
+                self._versions.setdefault(one.path, one.version)
+            self._replace_files(connection, plans, ids, present)
+        return changed
+
+    def _make_row(self, plan: RunPlan, known: Run | None) -> Run:
+        if known is not None and known.format == plan.card[0].part.format.FORMAT:
+            return known
+        return read_card(plan, {}, {}, known)
+
+    def _replace_files(
+        self,
+        connection: Connection,
+        plans: Sequence[RunPlan],
+        ids: Mapping[str, int],
+        present: Mapping[int, set[RunFile]],
+    ) -> None:
+        wanted = {ids[plan.path]: {self._make_file(one, ids[plan.path]) for one in plan.files} for plan in plans}
+        changed = [run_id for run_id, files in wanted.items() if files != present.get(run_id, set())]
+        found = [one for run_id in changed for one in sorted(wanted[run_id], key=lambda one: one.path)]
+        self._files.replace(connection, self._source.sync_id, changed, found)
+
+    def _make_file(self, one: PlannedFile, run_id: int) -> RunFile:
+        version = self._versions.get(one.path) if one.role is Role.EXCERPT else None
+        return RunFile(one.path, one.role, run_id, one.format, one.name, one.sequence, one.place, version)
+
+    # Cards
+
+    def _read_batch(
+        self,
+        plans: Sequence[RunPlan],
+        fetched: Mapping[str, tuple[Excerpt, Version]],
+        held: Mapping[str, Version],
+    ) -> list[str]:
+        sync_id = self._source.sync_id
+        with self._db.reading() as connection:
+            known = self._runs.load(connection, sync_id, (plan.path for plan in plans))
+        found: list[Run] = []
+        versions: dict[str, str] = {}
+        for plan in plans:
+            before = known.get(plan.path)
+            documents = self._read_documents(plan)
+            excerpts, seen = self._read_excerpts(plan, fetched, held)
+            is_whole = len(documents) == len(plan.documents)
+            lacks = any(path not in excerpts and self._versions.get(path) is not None for path in plan.excerpts)
+            if before is None or lacks or (not is_whole and plan.path in self._whole):
+                continue
+            found.append(read_card(plan, documents, excerpts, before))
+            versions |= seen
+            if is_whole:
+                self._whole.add(plan.path)
+        with self._db.writing() as connection:
+            changed = self._runs.upsert(connection, self._source.scope, found)
+            self._files.set_versions(connection, sync_id, versions)
+        self._versions |= versions
+        return changed
+
+    def _read_documents(self, plan: RunPlan) -> dict[str, bytes]:
+        """Return those documents that are here, and were not caught half-written."""
+        found: dict[str, bytes] = {}
+        for path in plan.documents:
+            data = read_local(self._source.local_root, path)
+            if data is not None and (not path.endswith(".json") or is_json(data)):
+                found[path] = data
+        return found
+
+    def _read_excerpts(
+        self, plan: RunPlan, fetched: Mapping[str, tuple[Excerpt, Version]], held: Mapping[str, Version]
+    ) -> tuple[dict[str, Excerpt], dict[str, str]]:
+        excerpts: dict[str, Excerpt] = {}
+        versions: dict[str, str] = {}
+        for path in plan.excerpts:
+            if path in held:
+                excerpt, version = self._read_ends(path), held[path]
+            elif path in fetched:
+                excerpt, version = fetched[path]
+            else:
+                continue
+            if excerpt is not None:
+                excerpts[path] = excerpt
+                versions[path] = name_version(version)
+        return excerpts, versions
+
+    def _read_ends(self, path: str) -> Excerpt | None:
+        """Return the ends of a file of the local copy."""
+        try:
+            descriptor = open_file(self._source.local_root, path)
+        except (OSError, InvalidRequest):
+            return None
+        try:
+            size = os.fstat(descriptor).st_size
+            head = os.pread(descriptor, HEAD, 0)
+            tail = os.pread(descriptor, TAIL, max(HEAD, size - TAIL)) if size > HEAD else b""
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+        return Excerpt(head, tail, size)
+
+
+def is_json(data: bytes) -> bool:
+    """Say whether a document is whole; one that is a list is taken for it."""
+    return data.lstrip()[:1] == b"[" or read_document(data) is not None
+
+
+def _find_roles(plans: Iterable[RunPlan]) -> _Roles:
+    points: set[str] = set()
+    documents: set[str] = set()
+    cards: dict[str, tuple[str, ...]] = {}
+    for plan in plans:
+        points.update(one.path for one in plan.files if one.role is Role.POINTS)
+        documents.update(plan.documents)
+        for path in (*plan.documents, *plan.excerpts):
+            cards[path] = (*cards.get(path, ()), plan.path)
+    return _Roles(frozenset(points), frozenset(documents), cards)
+
+
+def name_version(version: Version) -> str:
+    """Return what tells one version of a file from another, as the index keeps it."""
+    return f"{version.size}:{version.mtime_ns}"

@@ -1,0 +1,104 @@
+"""Runs that other tools wrote, on a real server: found, listed with what was logged, and followed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.ferry import Ferry, files_below
+from tests.support.mixed_tree import age, write_mixed
+from tests.support.sshd import Sshd
+from tests.support.waiting import eventually
+
+from runferry.service.views import RunView
+from runferry.store.run_list import RunFilter
+from runferry.sync.spec import Mode
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Mapping[str, dict[str, Any]]]:
+    folder = tmp_path_factory.mktemp("mixed")
+    root = folder / "root"
+    root.mkdir()
+    logged = write_mixed(root, 60, folder / "scratch")
+    age(root, 3600)
+    return root, logged
+
+
+async def list_runs(ferry: Ferry) -> dict[str, RunView]:
+    views, _ = await ferry.service.list_runs(RunFilter())
+    return {view.path: view for view in views}
+
+
+async def wait_for_runs(ferry: Ferry, paths: set[str]) -> dict[str, RunView]:
+    async def are_listed() -> bool:
+        return set(await list_runs(ferry)) == paths
+
+    await eventually(are_listed, within=20, what="exactly the runs of the tree")
+    return await list_runs(ferry)
+
+
+async def find_untrue(ferry: Ferry, logged: Mapping[str, dict[str, Any]]) -> list[str]:
+    """Return which runs do not say what was logged into them."""
+    untrue: list[str] = []
+    for path, view in (await list_runs(ferry)).items():
+        expected = logged[path]
+        if expected.get("format") == "runicorn":
+            continue
+        detail = await ferry.service.get_run(view.key)
+        tags = detail.meta.get("tags", {})
+        params = detail.meta.get("params", {})
+        status = {"unknown": "unverified"}.get(expected["status"], expected["status"])
+        if (view.name, params, tags, view.status) != (expected["name"], expected["params"], expected["tags"], status):
+            untrue.append(path)
+    return untrue
+
+
+@pytest.mark.parametrize("mode", [Mode.MIRROR, Mode.SMART])
+async def test_every_run_of_every_tool_is_listed_once_with_what_was_logged(
+    sshd: Sshd, tmp_path: Path, mixed: tuple[Path, Mapping[str, dict[str, Any]]], mode: Mode
+) -> None:
+    root, logged = mixed
+    async with Ferry(tmp_path) as ferry:
+        await ferry.connect(sshd)
+        local = await ferry.keep(root, mode)
+        await wait_for_runs(ferry, set(logged))
+
+        async def are_told() -> bool:
+            return not await find_untrue(ferry, logged)
+
+        await eventually(are_told, within=20, what="what was logged")
+        if mode is Mode.SMART:
+            large = {path for path in files_below(local) if (root / path).stat().st_size > 64 * 1024}
+            points = {
+                path for path in files_below(local) if "tfevents" in path or path.endswith((".wandb", ".swanlab"))
+            }
+            assert not large | points
+    async with Ferry(tmp_path) as ferry:
+        assert set(await list_runs(ferry)) == set(logged)
+        assert not await find_untrue(ferry, logged)
+
+
+async def test_runs_come_and_go_with_their_directories(
+    sshd: Sshd, tmp_path: Path, mixed: tuple[Path, Mapping[str, dict[str, Any]]]
+) -> None:
+    source, logged = mixed
+    tensorboard = next(path for path in logged if "/tensorboard" in path)
+    root = tmp_path / "root"
+    (root / "one").mkdir(parents=True)
+    (root / "two").mkdir()
+    async with Ferry(tmp_path / "ferry") as ferry:
+        await ferry.connect(sshd)
+        await ferry.keep(root)
+        shutil.copytree(source / tensorboard, root / "one/fresh")
+        await wait_for_runs(ferry, {"one/fresh"})
+        (root / "one/fresh").rename(root / "two/moved")
+
+        async def is_moved() -> bool:
+            shown = await list_runs(ferry)
+            return {path for path, view in shown.items() if view.gone_at is None} == {"two/moved"}
+
+        await eventually(is_moved, within=20)
