@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import uvicorn
@@ -19,7 +20,7 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
-from runferry.api import DeprecationHeaders, Guard, RateLimits, build_api
+from runferry.api import CONNECTION, DeprecationHeaders, Guard, Neighbours, RateLimits, build_api
 from runferry.blocking import in_thread
 from runferry.config import Settings
 from runferry.errors import Conflict, InvalidRequest
@@ -49,7 +50,7 @@ def create_app(settings: Settings, *, service: Service | None = None) -> ASGIApp
     api = build_api(lifespan)
     install_pages(api)
     limited = RateLimits(api, per_minute=settings.rate_limits)
-    return Guard(DeprecationHeaders(limited), host=settings.host)
+    return Guard(Neighbours(DeprecationHeaders(limited)), host=settings.host)
 
 
 def calm_garbage_collector() -> None:
@@ -103,8 +104,20 @@ def make_server(
         ws_max_size=MOST_HEARD,
         ws_per_message_deflate=False,  # what it would save is of no use on one machine
     )
+    mark_connections(config)
     url = make_url(settings.host, listener.getsockname()[1])
     return Server(config, service=service, url=url, on_ready=on_ready)
+
+
+def mark_connections(config: uvicorn.Config) -> None:
+    """Give every connection a dictionary of its own in ``scope["state"]``: what is found out about it once."""
+    config.load()
+    make_plain: Callable[..., asyncio.Protocol] = config.http_protocol_class
+
+    def make_marked(*, app_state: dict[str, Any], **options: Any) -> asyncio.Protocol:
+        return make_plain(app_state={**app_state, CONNECTION: {}}, **options)
+
+    config.http_protocol_class = make_marked  # type: ignore[assignment]  # uvicorn only calls it
 
 
 class Server(uvicorn.Server):

@@ -4,5 +4,6 @@ from runferry.api.build import build_api
 from runferry.api.guard import Guard
 from runferry.api.legacy_ssh import DeprecationHeaders
 from runferry.api.limits import RateLimits
+from runferry.api.neighbours import CONNECTION, Neighbours
 
-__all__ = ["DeprecationHeaders", "Guard", "RateLimits", "build_api"]
+__all__ = ["CONNECTION", "DeprecationHeaders", "Guard", "Neighbours", "RateLimits", "build_api"]
