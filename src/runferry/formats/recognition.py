@@ -11,7 +11,7 @@ Every format is asked once about the whole listing; then what lies in one place,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from runferry.formats.dvclive import DvcLive
@@ -48,6 +48,8 @@ FORMATS: tuple[RunFormat, ...] = (
     Plain(),
 )
 """Every format of this kind, those that know most of a run first."""
+
+FORMATS_BY_NAME: Mapping[str, RunFormat] = {one.FORMAT: one for one in FORMATS}
 
 DEPTH = 3
 """Levels below a run at which its tools keep what is a part of it: ``mlruns/0/<run id>``."""

@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
 from runferry.formats import SERIES_READERS
+from runferry.formats.recognition import FORMATS_BY_NAME
 from runferry.model import MediaItem
 from runferry.service.curves import CurveQuery, CurveView, PointsPage, draw, page
 from runferry.service.demand import Demand
 from runferry.service.series_feeds import SeriesFeeds
 from runferry.store.chunking import Points
 from runferry.store.db import Database
+from runferry.store.joined_series import Joined, Origin, describe_points, join_points, join_series
+from runferry.store.run_files import Role, RunFiles
 from runferry.store.runs import RunRow, RunStore
 from runferry.store.series import HeldFile, Place, SeriesRow, SeriesStore, SourceRow
 from runferry.store.series_cache import SeriesCache
@@ -76,6 +79,7 @@ class SeriesService:
     def __init__(self, db: Database, feeds: SeriesFeeds, demand: Demand) -> None:
         self._runs = RunStore(db)
         self._store = SeriesStore(db)
+        self._files = RunFiles(db)
         self._cache = SeriesCache(self._store)
         self._feeds = feeds
         self._demand = demand
@@ -174,43 +178,93 @@ class SeriesService:
     def _look(self, rows: Sequence[RunRow]) -> tuple[FilesOf, Mapping[int, Sequence[SourceRow]]]:
         """Return the files that the runs' series come from, here or not, and what was read of them."""
         names = {name for reader in SERIES_READERS for name in reader.SOURCE_NAMES}
-        files = self._store.list_files_of([(row.sync_id, row.path) for row in rows], names)
-        return {
-            place: [file for file in some if is_source_of(file.path, place[1])] for place, some in files.items()
-        }, self._store.list_sources_of([row.id for row in rows])
+        own = [(row.sync_id, row.path) for row in rows if row.format not in FORMATS_BY_NAME]
+        files = {
+            place: [file for file in some if is_source_of(file.path, place[1])]
+            for place, some in self._store.list_files_of(own, names).items()
+        }
+        files |= {(row.sync_id, row.path): [] for row in rows if row.format in FORMATS_BY_NAME}
+        places = {row.id: (row.sync_id, row.path) for row in rows if row.format in FORMATS_BY_NAME}
+        for sync_id in {sync_id for sync_id, _ in places.values()}:
+            ids = [row_id for row_id, place in places.items() if place[0] == sync_id]
+            for one, file in self._files.list_held(sync_id, Role.POINTS, ids):
+                files[places[one.run_id]].append(file)
+        return files, self._store.list_sources_of([row.id for row in rows])
+
+    def _join(
+        self, rows: Sequence[RunRow], sources: Mapping[int, Sequence[SourceRow]], keys: Collection[str] | None
+    ) -> Mapping[int, Sequence[Joined]]:
+        """Return each run's series as they are shown."""
+        found_ids = [row.id for row in rows if row.format in FORMATS_BY_NAME]
+        own_ids = [row.id for row in rows if row.format not in FORMATS_BY_NAME]
+        series = dict(self._store.list_series_of(own_ids, keys)) | dict(self._store.list_series_of(found_ids))
+        files = self._files.list_of(found_ids, Role.POINTS)
+        joined: dict[int, Sequence[Joined]] = {}
+        for row in rows:
+            origins = {
+                one.path: Origin(one.place, one.sequence, FORMATS_BY_NAME[one.format].LAST_WINS)
+                for one in files.get(row.id, ())
+                if one.format in FORMATS_BY_NAME
+            }
+            shown = join_series(series[row.id], sources[row.id], origins)
+            joined[row.id] = [one for one in shown if keys is None or one.row.key in keys]
+        return joined
 
     # Answering
 
     def _describe(self, rows: Sequence[RunRow], keys: Collection[str] | None) -> Sequence[RunSeries]:
+        return [one for one, _ in self._describe_joined(rows, keys)]
+
+    def _describe_joined(
+        self, rows: Sequence[RunRow], keys: Collection[str] | None
+    ) -> Sequence[tuple[RunSeries, Sequence[Joined]]]:
         files, sources = self._look(rows)
-        found = self._store.list_series_of([row.id for row in rows], keys)
-        return [describe(row.key, found[row.id], files[row.sync_id, row.path], sources[row.id]) for row in rows]
+        joined = self._join(rows, sources, keys)
+        return [
+            (
+                describe(row.key, [one.row for one in joined[row.id]], files[row.sync_id, row.path], sources[row.id]),
+                joined[row.id],
+            )
+            for row in rows
+        ]
 
     def _draw(self, rows: Sequence[RunRow], query: CurveQuery) -> Sequence[RunSeries]:
         drawn = []
-        for row, one in zip(rows, self._describe(rows, query.metrics), strict=True):
-            curves = [draw(series, points, query, one.first_time) for series, points in self._read(row, one.rows)]
-            known = {series.key for series in one.rows}
-            missing = [metric for metric in query.metrics if metric not in known]
-            drawn.append(replace(one, curves=curves, missing=missing))
+        for row, (one, joined) in zip(rows, self._describe_joined(rows, query.metrics), strict=True):
+            read = self._read(row, joined)
+            curves = [draw(series, points, query, one.first_time) for series, points in read]
+            shown = {series.key: series for series, _ in read}
+            missing = [metric for metric in query.metrics if metric not in shown]
+            drawn.append(replace(one, rows=[series for series, _ in read], curves=curves, missing=missing))
         return drawn
 
     def _load(self, row: RunRow, keys: Collection[str] | None = None) -> Sequence[Series]:
-        rows = self._store.list_series(row.id, keys)
-        return [(one.key, one.kind, points) for one, points in self._read(row, rows)]
+        _, sources = self._look([row])
+        joined = self._join([row], sources, keys)[row.id]
+        return [(one.key, one.kind, points) for one, points in self._read(row, joined)]
 
-    def _read(self, row: RunRow, rows: Iterable[SeriesRow]) -> Sequence[tuple[SeriesRow, Points]]:
-        """Return the points of series; of those that were read anew this moment, the new ones."""
+    def _read(self, row: RunRow, joined: Iterable[Joined]) -> Sequence[tuple[SeriesRow, Points]]:
+        """Return the points of series that count; of those that were read anew this moment, the new ones."""
         found = []
-        for one in rows:
-            points = self._cache.get(one)
-            if points is None:
-                fresh = [new for new in self._store.list_series(row.id, [one.key]) if new.kind is one.kind]
-                again = self._cache.get(fresh[0]) if fresh else None
-                found += [(fresh[0], again)] if again is not None else []
-            else:
-                found.append((one, points))
+        for one in joined:
+            parts = [self._read_part(row, part) for part in one.parts]
+            if one.is_plain:
+                found += [(replace(fresh, key=one.row.key), points) for fresh, points in parts if points is not None]
+                continue
+            present = [(at, points) for at, (_, points) in enumerate(parts) if points is not None]
+            if present:
+                purges = tuple(one.purges[at] for at, _ in present)
+                points = join_points(replace(one, purges=purges), [points for _, points in present])
+                found.append((describe_points(one.row, points), points))
         return found
+
+    def _read_part(self, row: RunRow, part: SeriesRow) -> tuple[SeriesRow, Points | None]:
+        points = self._cache.get(part)
+        if points is not None:
+            return part, points
+        again = self._store.list_series(row.id, [part.key])
+        fresh = [new for new in again if new.kind is part.kind and new.source_id == part.source_id]
+        return (fresh[0], self._cache.get(fresh[0])) if fresh else (part, None)
 
 
 def is_source_of(path: str, run_dir: str) -> bool:

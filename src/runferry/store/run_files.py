@@ -96,14 +96,21 @@ class RunFiles:
                     found[row.run_id].append(_read(row))
         return found
 
-    def list_held(self, sync_id: int, role: Role) -> list[tuple[RunFile, HeldFile]]:
-        """Return all files of a sync that have a role, with what the index says of their local bytes."""
+    def list_held(
+        self, sync_id: int, role: Role, run_ids: Collection[int] | None = None
+    ) -> list[tuple[RunFile, HeldFile]]:
+        """Return a sync's files that have a role, of all runs or of some, with what the index says of their bytes."""
         is_same = (files.c.sync_id == run_files.c.sync_id) & (files.c.path == run_files.c.path)
         held = (files.c.path, files.c.size, files.c.held_size, files.c.generation)
         query = select(*_COLUMNS, *(column.label(f"held_{place}") for place, column in enumerate(held)))
         is_meant = (run_files.c.sync_id == sync_id) & (run_files.c.role == role.value)
+        query = query.join(files, is_same).order_by(run_files.c.place)
         with self._db.reading() as connection:
-            rows = connection.execute(query.join(files, is_same).where(is_meant).order_by(run_files.c.place)).all()
+            if run_ids is None:
+                rows = list(connection.execute(query.where(is_meant)))
+            else:
+                asked = (query.where(is_meant, run_files.c.run_id.in_(part)) for part in split(run_ids))
+                rows = [row for one in asked for row in connection.execute(one)]
         return [(_read(row), HeldFile(row.held_0, row.held_1, row.held_2, row.held_3)) for row in rows]
 
 

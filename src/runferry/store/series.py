@@ -37,6 +37,7 @@ class HeldFile:
 class SourceRow:
     """One file that series come from, and how far it has been read: ``state`` belongs to the reader.
 
+    ``purge_from`` takes back what the run's earlier sources have at this step or later.
     ``reading`` is another number each time it is read from its beginning: within one, points are only ever added.
     """
 
@@ -54,13 +55,16 @@ class SourceRow:
     first_bad: str | None
     unknown_records: int
     first_time: float | None
+    purge_from: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesRow:
     """One series of a run. ``min`` to ``last`` are of its numbers: None for texts, and where there is no finite one.
 
-    ``last_text`` is the last value where it is a text, NaN or infinite.
+    ``last_text`` is the last value where it is a text, NaN or infinite. ``is_rising``: each step is greater than the
+    one before (None: not known). ``purges`` is a JSON list of ``[step, count]``: of the first ``count`` points, those
+    at this step or later were taken back by what came behind them.
     """
 
     id: int
@@ -76,6 +80,9 @@ class SeriesRow:
     last_text: str | None
     last_step: float | None
     last_time: float | None
+    first_step: float | None = None
+    is_rising: bool | None = None
+    purges: str | None = None
 
 
 class SeriesStore:
@@ -145,11 +152,14 @@ class SeriesStore:
                     found[row.run_id].append(row)
         return found
 
-    def positions(self, sync_id: int) -> dict[str, tuple[int, int]]:
-        """Return generation and position of every source of a sync, by its path."""
-        query = select(sources.c.path, sources.c.generation, sources.c.position).where(sources.c.sync_id == sync_id)
+    def positions(self, sync_id: int) -> dict[str, tuple[int, int, str, int]]:
+        """Return generation, position, reader and run of every source of a sync, by its path."""
+        names = ("path", "generation", "position", "reader", "run_id")
+        query = select(*(sources.c[name] for name in names)).where(sources.c.sync_id == sync_id)
         with self._db.reading() as connection:
-            return {path: (generation, position) for path, generation, position in connection.execute(query)}
+            return {
+                row.path: (row.generation, row.position, row.reader, row.run_id) for row in connection.execute(query)
+            }
 
     def list_series(self, run_id: int, keys: Collection[str] | None = None) -> list[SeriesRow]:
         """Return a run's series, all or those of some keys, in the order in which they began."""

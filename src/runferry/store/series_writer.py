@@ -35,7 +35,8 @@ class Advance:
     """What the bytes from the last position to ``position`` held.
 
     ``before`` is the source as it was when they were read, None for one that is read from the beginning: then
-    everything there was of it is replaced.
+    everything there was of it is replaced. ``superseded`` are points of these bytes that ``purge_from`` took back, with
+    all that was written before at this step or later.
     """
 
     run_id: int
@@ -52,6 +53,7 @@ class Advance:
     bad: int = 0
     first_bad: str | None = None
     unknown: int = 0
+    purge_from: float | None = None
 
 
 @dataclass(slots=True)
@@ -101,7 +103,10 @@ class SeriesWriter:
         ends = self._ends.pop(source_id, None)
         if ends is None or (ends.reading, ends.position) != (reading, _position_before(step)):
             ends = _load_ends(connection, source_id, reading, step)
-        _write_columns(connection, step, source_id, ends.series)
+        if step.purge_from is not None:
+            _write_columns(connection, step, source_id, ends.series, step.superseded)
+            _take_back(connection, ends.series, step.purge_from)
+        _write_columns(connection, step, source_id, ends.series, step.columns)
         _write_media(connection, step, source_id)
         ends.position = step.position  # should the commit fail, it is not where the source is, and is not used
         self._keep(source_id, ends)
@@ -109,7 +114,7 @@ class SeriesWriter:
 
     def _write_source(self, connection: Connection, step: Advance, row: SourceRow | None) -> tuple[int, int]:
         """Write the source's own row; return its id and reading."""
-        points = sum(map(len, step.columns.values()))
+        points = sum(len(column) for columns in (step.columns, step.superseded) for column in columns.values())
         values: dict[str, Any] = {
             "run_id": step.run_id,
             "reader": step.reader,
@@ -127,6 +132,7 @@ class SeriesWriter:
             "first_bad": before.first_bad if before and before.first_bad else step.first_bad,
             "unknown_records": step.unknown + (before.unknown_records if before else 0),
             "first_time": first_time,
+            "purge_from": _least(step.purge_from, before.purge_from if before else None),
         }
         if before is not None:
             connection.execute(update(sources).where(sources.c.id == before.id).values(**values))
@@ -167,18 +173,24 @@ def _load_ends(connection: Connection, source_id: int, reading: int, step: Advan
     if step.before is not None:
         rows = connection.execute(select(series).where(series.c.source_id == source_id))
         for row in rows:
-            values = {name: row._mapping[name] for name in _AGGREGATES}
+            values = {name: row._mapping[name] for name in _GROWTH}
             ends.series[row.key, SeriesKind(row.kind)] = _Growing(row.id, values)
     return ends
 
 
 _AGGREGATES = ("points", "min", "max", "first", "last", "last_text", "last_step", "last_time")
+_GROWTH = (*_AGGREGATES, "first_step", "is_rising", "purges")
+_MOST_PURGES = 1000
 
 
 def _write_columns(
-    connection: Connection, step: Advance, source_id: int, known: dict[tuple[str, SeriesKind], _Growing]
+    connection: Connection,
+    step: Advance,
+    source_id: int,
+    known: dict[tuple[str, SeriesKind], _Growing],
+    columns: SeriesColumns,
 ) -> None:
-    given = {name: to_points(column) for name, column in step.columns.items() if len(column)}
+    given = {name: to_points(column) for name, column in columns.items() if len(column)}
     _add_series(connection, step, source_id, [name for name in given if name not in known], known)
     written: list[dict[str, Any]] = []
     dropped: list[dict[str, Any]] = []
@@ -192,7 +204,7 @@ def _write_columns(
         rewrite = extend(tail, points, load)
         written += [_make_chunk(one.id, number, part) for number, part in rewrite.chunks]
         dropped += [{"b_series": one.id, "b_number": number} for number in rewrite.dropped]
-        one.values = _sum_up(one.values, points)
+        one.values = {**sum_up(one.values, points), **_sum_up_steps(one.values, points)}
     if dropped:
         connection.execute(_DROP, dropped)
     upsert(connection, chunks, written, keys=["series_id", "number"])
@@ -201,7 +213,7 @@ def _write_columns(
 
 
 _DROP = delete(chunks).where(chunks.c.series_id == bindparam("b_series"), chunks.c.number == bindparam("b_number"))
-_UPDATE = update(series).where(series.c.id == bindparam("b_id")).values({name: bindparam(name) for name in _AGGREGATES})
+_UPDATE = update(series).where(series.c.id == bindparam("b_id")).values({name: bindparam(name) for name in _GROWTH})
 
 
 def _add_series(
@@ -213,7 +225,7 @@ def _add_series(
 ) -> None:
     if not names:
         return
-    nothing: dict[str, Any] = {**dict.fromkeys(_AGGREGATES), "points": 0}
+    nothing: dict[str, Any] = {**dict.fromkeys(_GROWTH), "points": 0}
     fixed = {"source_id": source_id, "run_id": step.run_id, "points": 0}
     new = insert(series).returning(series.c.id, series.c.key, series.c.kind)
     for row in connection.execute(new, [{**fixed, "key": key, "kind": kind.value} for key, kind in names]):
@@ -243,7 +255,7 @@ def _write_media(connection: Connection, step: Advance, source_id: int) -> None:
 
 def _make_chunk(series_id: int, number: int, points: Points) -> dict[str, Any]:
     values = points.values
-    sums = _sum_up({}, points)
+    sums = sum_up({}, points)
     return {
         "series_id": series_id,
         "number": number,
@@ -255,7 +267,7 @@ def _make_chunk(series_id: int, number: int, points: Points) -> dict[str, Any]:
     }
 
 
-def _sum_up(before: Mapping[str, Any], points: Points) -> dict[str, Any]:
+def sum_up(before: Mapping[str, Any], points: Points) -> dict[str, Any]:
     """Return the aggregates of a series, or of a chunk, with these points added to it."""
     last_time = float(points.times[-1])
     sums = {
@@ -283,6 +295,39 @@ def _sum_up(before: Mapping[str, Any], points: Points) -> dict[str, Any]:
     sums["last"] = last if math.isfinite(last) else None
     sums["last_text"] = name_number(last)
     return sums
+
+
+def _least(*values: float | None) -> float | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+def _sum_up_steps(before: Mapping[str, Any], points: Points) -> dict[str, Any]:
+    """Return what is known of a series' steps with these points added to it."""
+    steps = points.steps
+    is_rising = bool((steps[1:] > steps[:-1]).all()) and math.isfinite(steps[0])
+    if not before.get("points"):
+        return {"first_step": float(steps[0]), "is_rising": is_rising, "purges": None}
+    is_rising = is_rising and bool(before["is_rising"]) and float(steps[0]) > before["last_step"]
+    return {"first_step": before["first_step"], "is_rising": is_rising, "purges": before["purges"]}
+
+
+def _take_back(connection: Connection, known: Mapping[tuple[str, SeriesKind], _Growing], step: float) -> None:
+    """Note of the series so far that their points from ``step`` on are taken back."""
+    changed = []
+    for one in known.values():
+        values = one.values
+        is_before = values["is_rising"] and values["last_step"] is not None and values["last_step"] < step
+        if values["points"] and not is_before:
+            told = [purge for purge in orjson.loads(values["purges"] or "[]") if purge[0] < step]
+            values = {**values, "purges": orjson.dumps([*told, [step, values["points"]]][-_MOST_PURGES:]).decode()}
+            one.values = values
+            changed.append({"b_id": one.id, **values})
+    if changed:
+        connection.execute(_UPDATE, changed)
+
+
+def _least(one: float | None, two: float | None) -> float | None:
+    return min((value for value in (one, two) if value is not None), default=None)
 
 
 def _earliest(columns: SeriesColumns, before: float | None) -> float | None:

@@ -261,6 +261,7 @@ sources = Table(
     Column("first_bad", Text),  # the first of them, as a sentence
     Column("unknown_records", BigInteger, nullable=False),  # what is of no known type, and is not stored
     Column("first_time", Float),  # the earliest wall clock time in it
+    Column("purge_from", Float),  # takes back the points of the sources before it from this step on
     Column("read_at", Float, nullable=False),
     UniqueConstraint("sync_id", "path"),
     Index("ix_sources_run_id", "run_id"),
@@ -283,6 +284,9 @@ series = Table(
     Column("last_text", Text),
     Column("last_step", Float),
     Column("last_time", Float),
+    Column("first_step", Float),
+    Column("is_rising", Boolean),  # each step is greater than the one before; null: not known
+    Column("purges", Text),  # JSON: [[step, count]]: of so many first points, those from this step on are taken back
     UniqueConstraint("source_id", "key", "kind"),
     Index("ix_series_run_id_key", "run_id", "key"),
     Index("ix_series_key_last", "key", "last", "kind", "run_id"),  # lists of runs are filtered by last values

@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("sources", sa.Column("purge_from", sa.Float(), nullable=True))
     op.create_table(
         "run_files",
         sa.Column("sync_id", sa.Integer(), sa.ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True),
@@ -26,3 +27,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_run_files_run_id", "run_files", ["run_id", "role"], unique=False)
+    op.add_column("sources", sa.Column("purge_from", sa.Float(), nullable=True))
+    op.add_column("series", sa.Column("first_step", sa.Float(), nullable=True))
+    op.add_column("series", sa.Column("is_rising", sa.Boolean(), nullable=True))
+    op.add_column("series", sa.Column("purges", sa.Text(), nullable=True))
