@@ -11,16 +11,18 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xxhash import xxh3_128
 
 from runferry.errors import InvalidRequest
 from runferry.formats import SERIES_READERS
+from runferry.formats.findings import Findings
 from runferry.formats.series import Batch, SeriesReader
+from runferry.ingest.points_files import Origin, PointsFiles
 from runferry.store.db import Database
 from runferry.store.files import local_parts
 from runferry.store.series import HeldFile, SeriesStore, SourceRow
@@ -66,6 +68,7 @@ class SeriesIngest:
         self._store = SeriesStore(db)
         self._writer = SeriesWriter(db, clock=clock)
         self._readers = readers
+        self._files = PointsFiles(db, readers)
 
     def is_source(self, path: str) -> bool:
         """Say by its name alone whether a file may hold series."""
@@ -75,13 +78,20 @@ class SeriesIngest:
         """Return a sync's sources of which more is here than has been read, or that were rewritten or never read."""
         known = self._store.positions(sync_id)
         names = {name for reader in self._readers for name in reader.SOURCE_NAMES}
-        return [
+        found = [
             file.path
             for file in self._store.list_files(sync_id, names)
             if file.held is not None
             and self.is_source(file.path)
-            and known.get(file.path) != (file.generation, file.held)
+            and known.get(file.path, _UNREAD)[:2] != (file.generation, file.held)
         ]
+        found += [
+            file.path
+            for origin, file in self._files.list_held(sync_id)
+            if file.held is not None
+            and known.get(file.path) != (file.generation, file.held, origin.reader, origin.run_id)
+        ]
+        return list(dict.fromkeys(found))
 
     def read_on(self, sync_id: int, root: Path, paths: Sequence[str]) -> tuple[News, int]:
         """Read up to ``PIECE`` bytes on in the first of ``paths`` and, as there is room, in the next ones.
@@ -89,15 +99,15 @@ class SeriesIngest:
         Returns what that brought and how many paths were looked at. Raises DiskFull and RunferryError (of the index).
         """
         news, steps, size, looked = News(), [], 0, 0
-        runs = self._find_runs(sync_id, paths[:MOST_AT_ONCE])
+        origins = self._files.find(sync_id, paths[:MOST_AT_ONCE])
         for path in paths[:MOST_AT_ONCE]:
             if size >= PIECE:
                 break
             looked += 1
-            if path not in runs:
+            if path not in origins:
                 news.waiting.append(path)
                 continue
-            piece = self._read_piece(sync_id, root, path, *runs[path])
+            piece = self._read_piece(sync_id, root, path, origins[path])
             if piece is None:
                 continue
             size += piece.length
@@ -112,19 +122,7 @@ class SeriesIngest:
                 news.behind.append(step.path)
         return news, looked
 
-    def _find_runs(self, sync_id: int, paths: Sequence[str]) -> dict[str, tuple[SeriesReader, int]]:
-        """Return the reader and the run of each path that belongs to a run in the index."""
-        above = {parent for path in paths for parent in list_parents(path)}
-        known = self._store.find_runs(sync_id, above)
-        found: dict[str, tuple[SeriesReader, int]] = {}
-        for path in paths:
-            for reader in self._readers:
-                directory = reader.find_run_dir(path, known.__contains__)
-                if directory is not None:
-                    found.setdefault(path, (reader, known[directory]))
-        return found
-
-    def _read_piece(self, sync_id: int, root: Path, path: str, reader: SeriesReader, run_id: int) -> Piece | None:
+    def _read_piece(self, sync_id: int, root: Path, path: str, origin: Origin) -> Piece | None:
         """Read on in one file; None where nothing of it is here."""
         file, before = self._store.look_at(sync_id, path)
         if file is None or file.held is None:
@@ -133,23 +131,30 @@ class SeriesIngest:
             with open_local(root, path) as descriptor:
                 if descriptor is None:
                     return None
-                size = min(file.held, os.fstat(descriptor).st_size)
-                if before is not None and not continues(before, file, reader, run_id, descriptor, size):
+                size, former = min(file.held, os.fstat(descriptor).st_size), before
+                if before is not None and not continues(before, file, origin, descriptor, size):
                     before = None
-                return read_piece(descriptor, size, reader, Goal(sync_id, run_id, file, before))
+                return read_piece(descriptor, size, Goal(sync_id, origin, file, before, former))
         except OSError as error:
             log.warning("%s cannot be read: %s", path, error.strerror)
             return None
 
 
+_UNREAD = (-1, -1, "", 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a piece is read for: a file of a run, from where ``before`` has stopped or from its beginning."""
+    """What a piece is read for: a file of a run, from where ``before`` has stopped or from its beginning.
+
+    ``former`` is what the index has of the file, of this generation or of an earlier one.
+    """
 
     sync_id: int
-    run_id: int
+    origin: Origin
     file: HeldFile
     before: SourceRow | None
+    former: SourceRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +166,11 @@ class Piece:
     is_behind: bool
 
 
-def read_piece(descriptor: int, size: int, reader: SeriesReader, goal: Goal) -> Piece:
+def read_piece(descriptor: int, size: int, goal: Goal) -> Piece:
     """Read on in a file of which ``size`` bytes may be read: a piece, or as many as it takes to complete a record."""
-    before = goal.before
+    before, origin = goal.before, goal.origin
     start = end = before.position if before else 0
-    parser = reader.make_parser(start, before.state if before else None)
+    parser = origin.make_parser(start, before.state if before else None)
     batch = Batch()
     while end < size and parser.position == start:
         data = os.pread(descriptor, min(PIECE, size - end), end)
@@ -173,33 +178,60 @@ def read_piece(descriptor: int, size: int, reader: SeriesReader, goal: Goal) -> 
             break
         end += len(data)
         batch = parser.feed(data)
+    batches = [batch]
     if end >= size and parser.position < size:
-        batch = add_batches(batch, parser.flush())
-    if before is not None and parser.position == start:
+        batches.append(parser.flush())
+    if parser.position == start and (before is not None or keeps_former(goal)):
         return Piece(None, end - start, False)
-    step = Advance(
-        run_id=goal.run_id,
+    step = make_step(goal, batches, parser.position, parser.state)
+    return Piece(replace(step, edge_hash=hash_edges(descriptor, parser.position)), end - start, end < size)
+
+
+def keeps_former(goal: Goal) -> bool:
+    """Say whether what was read of a document stays where what is there now is none: it is being written."""
+    former, origin = goal.former, goal.origin
+    if former is None or not origin.is_whole or not former.points:
+        return False
+    return (former.run_id, former.reader) == (origin.run_id, origin.reader)
+
+
+def make_step(goal: Goal, batches: Sequence[Batch], position: int, state: Mapping[str, object]) -> Advance:
+    batch = batches[0]
+    for later in batches[1:]:
+        batch = add_batches(batch, later)
+    findings = [one for one in batches if isinstance(one, Findings)]
+    purges = [one.purge_from for one in findings if one.purge_from is not None]
+    superseded = Batch()
+    for one in findings:
+        superseded = add_batches(superseded, Batch(one.superseded))
+    return Advance(
+        run_id=goal.origin.run_id,
         sync_id=goal.sync_id,
         path=goal.file.path,
-        reader=reader.READER,
+        reader=goal.origin.reader,
         generation=goal.file.generation,
-        before=before,
-        position=parser.position,
-        edge_hash=hash_edges(descriptor, parser.position),
-        state=parser.state,
+        before=goal.before,
+        position=position,
+        edge_hash=b"",
+        state=state,
         columns=batch.columns,
         media=batch.media,
         bad=batch.bad,
         first_bad=batch.first_bad,
         unknown=batch.unknown,
+        superseded=superseded.columns,
+        purge_from=min(purges, default=None),
     )
-    return Piece(step, end - start, end < size)
 
 
-def continues(before: SourceRow, file: HeldFile, reader: SeriesReader, run_id: int, descriptor: int, size: int) -> bool:
-    """Say whether what was read of a source is what its file begins with now."""
-    is_same = (before.generation, before.reader, before.run_id) == (file.generation, reader.READER, run_id)
-    return is_same and before.position <= size and before.edge_hash == hash_edges(descriptor, before.position)
+def continues(before: SourceRow, file: HeldFile, origin: Origin, descriptor: int, size: int) -> bool:
+    """Say whether what was read of a source is what its file begins with now; a document is, if it is just that."""
+    known = (before.generation, before.reader, before.run_id)
+    if known != (file.generation, origin.reader, origin.run_id) or before.position > size:
+        return False
+    if origin.is_whole and before.position != size:
+        return False
+    return before.edge_hash == hash_edges(descriptor, before.position)
 
 
 def hash_edges(descriptor: int, position: int) -> bytes:
@@ -221,13 +253,6 @@ def add_batches(one: Batch, two: Batch) -> Batch:
     first_bad = one.first_bad if one.first_bad is not None else two.first_bad
     media, bad, unknown = one.media + two.media, one.bad + two.bad, one.unknown + two.unknown
     return Batch(one.columns, media, bad, first_bad, unknown)
-
-
-def list_parents(path: str) -> Iterator[str]:
-    """Yield the directories above a path, the root (``""``) last."""
-    while path:
-        path = path.rpartition("/")[0]
-        yield path
 
 
 @contextmanager

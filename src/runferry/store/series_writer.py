@@ -53,6 +53,7 @@ class Advance:
     bad: int = 0
     first_bad: str | None = None
     unknown: int = 0
+    superseded: SeriesColumns = field(default_factory=dict)
     purge_from: float | None = None
 
 
@@ -324,10 +325,6 @@ def _take_back(connection: Connection, known: Mapping[tuple[str, SeriesKind], _G
             changed.append({"b_id": one.id, **values})
     if changed:
         connection.execute(_UPDATE, changed)
-
-
-def _least(one: float | None, two: float | None) -> float | None:
-    return min((value for value in (one, two) if value is not None), default=None)
 
 
 def _earliest(columns: SeriesColumns, before: float | None) -> float | None:

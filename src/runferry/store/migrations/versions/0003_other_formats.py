@@ -27,7 +27,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_run_files_run_id", "run_files", ["run_id", "role"], unique=False)
-    op.add_column("sources", sa.Column("purge_from", sa.Float(), nullable=True))
     op.add_column("series", sa.Column("first_step", sa.Float(), nullable=True))
     op.add_column("series", sa.Column("is_rising", sa.Boolean(), nullable=True))
     op.add_column("series", sa.Column("purges", sa.Text(), nullable=True))
