@@ -20,6 +20,7 @@ from runferry.store.log_file import PROOF, LogFile, make_cursor, open_log
 from runferry.store.log_index import LineIndex, LineIndexes
 from runferry.store.log_lines import show_line
 from runferry.store.log_state import FileState, LogState
+from runferry.store.run_files import Role, RunFiles
 from runferry.store.runs import RunRow, RunStore
 from runferry.sync.spec import Mode
 
@@ -123,16 +124,25 @@ def find_source(db: Database, data_dir: Path, run: str, path: str | None, indexe
     Blocks. Raises NotFound, Ambiguous.
     """
     row = RunStore(db).find(run)
-    state = LogState(db)
-    reader = next((reader for reader in READERS if row.format == reader.FORMAT), READERS[0])
-    paths = reader.log_files(row.path, lambda name: state.find(row.sync_id, name) is not None)
+    paths = list_logs(db, row)
+    if not paths:
+        raise NotFound(f"{row.name} has no log: nothing in its directory looks like one.")
     source = LogSource(db, data_dir, row, paths, indexes)
     if path is not None:
-        wanted = f"{row.path}/{path}" if row.path else path
+        wanted = dict(zip(source.names, paths, strict=True)).get(path, "")
         if wanted not in paths:
             raise NotFound(f"The run has no log {path}.")
         source.path = wanted
     return source
+
+
+def list_logs(db: Database, row: RunRow) -> list[str]:
+    """Return a run's logs, the main one first, relative to its sync's root. Blocks."""
+    reader = next((reader for reader in READERS if row.format == reader.FORMAT), None)
+    if reader is None:
+        return [file.path for file in RunFiles(db).list_of([row.id], Role.LOG)[row.id]]
+    state = LogState(db)
+    return reader.log_files(row.path, lambda name: state.find(row.sync_id, name) is not None)
 
 
 def make_tail(data: bytes, start: int, head: bytes) -> RemoteTail | None:

@@ -36,6 +36,9 @@ NEWS_SECONDS = 0.25
 MOST_NEWS = 30
 """Logs told of at once; when more land together, a first copy is under way, which is no news."""
 
+LOG_ENDS = (".log", ".out", ".txt")
+"""How the logs of other tools' runs end, which are known by the index."""
+
 REMEMBERED_REWRITES = 256
 
 NOTHING = Lines((), None, None, 0)
@@ -255,7 +258,7 @@ class Logs:
 
     def _note(self, sync_id: int, paths: Collection[str]) -> None:
         for path in paths:
-            if any(reader.find_log_run(path) is not None for reader in READERS):
+            if path.endswith(LOG_ENDS) or any(reader.find_log_run(path) is not None for reader in READERS):
                 self._landed[sync_id, path] = None
         if self._landed:
             self._has_landed.set()
@@ -278,7 +281,8 @@ class Logs:
             for directory in {reader.find_log_run(path) for reader in READERS}
             if directory is not None
         ]
-        for news in await in_thread(self._state.describe, asked):
+        others = [(sync_id, path) for sync_id, path in landed if path.endswith(LOG_ENDS)]
+        for news in await in_thread(lambda: [*self._state.describe(asked), *self._state.describe_found(others)]):
             self._events.publish("log", {"run": news.run, "path": news.path, "size": news.size})
 
     def _tell_rewritten(self, source: LogSource, generation: int) -> None:

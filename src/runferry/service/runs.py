@@ -14,6 +14,7 @@ from pathlib import Path
 
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
+from runferry.formats.recognition import FORMATS_BY_NAME
 from runferry.model import Liveness, RunStatus
 from runferry.service.active import ActiveSync
 from runferry.service.connections import Connections, Held
@@ -25,6 +26,7 @@ from runferry.service.views import Freshness, RunDetail, RunView
 from runferry.store.db import Database
 from runferry.store.names import describe_place
 from runferry.store.run_facts import find_config, find_tags, flatten
+from runferry.store.run_files import Role, RunFile, RunFiles
 from runferry.store.run_list import RunFilter
 from runferry.store.runs import RunRow, RunStore
 from runferry.store.verdict import Activity, Scene, judge
@@ -45,6 +47,9 @@ LOGS, METRICS = "logs.txt", "events.jsonl"
 ACTIVITIES = {LOGS: "log line", METRICS: "metric"}
 """What a run writes as long as it lives: when it last did is evidence."""
 
+MOST_ACTIVITIES, MOST_FILES = 500, 20
+"""Other tools' runs without a status, and files of each, whose last change is looked up for one list."""
+
 TROUBLED = frozenset({SessionState.STARTING, SessionState.RECONNECTING, SessionState.FAILED, SessionState.STOPPED})
 
 
@@ -61,6 +66,7 @@ class Runs:
         clock: Callable[[], float],
     ) -> None:
         self._store = RunStore(db)
+        self._files = RunFiles(db)
         self._records = Records(db)
         self._data_dir = data_dir
         self._connections = connections
@@ -99,6 +105,12 @@ class Runs:
         run = (await self.view([row]))[0]
         config = find_config(documents.summary, documents.meta, documents.assets)
         logs, metrics = (f"{run.run_dir}/{name}" if name in listed else None for name in (LOGS, METRICS))
+        if row.format in FORMATS_BY_NAME:
+            local = self._data_dir / row.local_dir
+            logs, metrics = (
+                describe_place(local, files[0].path) if files else None
+                for files in await in_thread(self._find_files, row.id)
+            )
         return RunDetail(
             run=run,
             summary=documents.summary,
@@ -114,6 +126,10 @@ class Runs:
             metrics_step=metrics,
         )
 
+    def _find_files(self, row_id: int) -> Sequence[Sequence[RunFile]]:
+        """Return the logs, and the files with points, of another tool's run."""
+        return [self._files.list_of([row_id], role)[row_id] for role in (Role.LOG, Role.POINTS)]
+
     def _make_viewer(self) -> Viewer:
         """Return what turns rows into views as of now; it may be used in any thread."""
         now = self._clock()
@@ -127,9 +143,13 @@ class Runs:
         """View rows, those whose process is gone with the last thing they wrote."""
         gone = [row for row in rows if row.check is not None and row.check.liveness is Liveness.GONE]
         names = {(row.sync_id, f"{row.path}/{name}".lstrip("/")): row.id for row in gone for name in ACTIVITIES}
+        silent = {row.id: row for row in rows if row.format in FORMATS_BY_NAME and row.status in ("", "running")}
+        if len(silent) <= MOST_ACTIVITIES:
+            for row_id, files in self._files.list_of(list(silent), Role.POINTS).items():
+                names |= {(silent[row_id].sync_id, file.path): row_id for file in files[-MOST_FILES:]}
         activities: dict[int, Activity] = {}
         for (sync_id, path), at in self._records.last_changes(names).items():
-            row_id, what = names[sync_id, path], ACTIVITIES[path.rpartition("/")[2]]
+            row_id, what = names[sync_id, path], ACTIVITIES.get(path.rpartition("/")[2], "written to")
             if row_id not in activities or activities[row_id].at < at:
                 activities[row_id] = Activity(what, at)
         return [viewer.view(row, activities.get(row.id)) for row in rows]
@@ -194,6 +214,7 @@ class Viewer:
             hostname=row.hostname,
             contact_at=freshness.as_of,
             activity=activity,
+            tool=FORMATS_BY_NAME[row.format].TITLE if row.format in FORMATS_BY_NAME else "",
         )
         status, evidence = judge(row.status, row.check, scene)
         return make_view(row, self.data_dir, status, evidence, measure_duration(row, status, now=self.now), freshness)

@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from runferry.model import Kind
 from runferry.store.db import Database
-from runferry.store.tables import files, runs
+from runferry.store.run_files import Role
+from runferry.store.tables import files, run_files, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +66,21 @@ class LogState:
                 row = connection.execute(query).one_or_none()
                 if row is not None:
                     found.append(LogNews(row.key, path.removeprefix(f"{directory}/"), row.held_size or 0))
+        return found
+
+    def describe_found(self, landed: Collection[tuple[int, str]]) -> Sequence[LogNews]:
+        """Return the news of those files, given as (sync, path), that are logs of other tools' runs."""
+        found = []
+        is_same = (files.c.sync_id == run_files.c.sync_id) & (files.c.path == run_files.c.path)
+        query = (
+            select(runs.c.key, runs.c.path, files.c.held_size)
+            .join(run_files, run_files.c.run_id == runs.c.id)
+            .join(files, is_same)
+            .where(run_files.c.role == Role.LOG.value)
+        )
+        with self._db.reading() as connection:
+            for sync_id, path in landed:
+                is_meant = (run_files.c.sync_id == sync_id) & (run_files.c.path == path)
+                for row in connection.execute(query.where(is_meant)):
+                    found.append(LogNews(row.key, path.removeprefix(f"{row.path}/"), row.held_size or 0))
         return found

@@ -40,6 +40,7 @@ class Scene:
     """What is known around a run at ``now``. ``is_gone``: its directory is no longer on the server.
 
     ``contact_at`` is when its server was last heard of, ``is_lost`` that the connection broke rather than was closed.
+    ``tool`` is what wrote the run where that names no process to ask after; it may tell no status at all.
     Times are told in ``zone``, by default this machine's.
     """
 
@@ -51,6 +52,7 @@ class Scene:
     hostname: str = ""
     contact_at: float | None = None
     activity: Activity | None = None
+    tool: str = ""
     zone: tzinfo | None = None
 
 
@@ -61,6 +63,8 @@ def judge(written: str, check: Check | None, scene: Scene) -> tuple[str, str]:
     begins with "unverified".
     """
     status = effective_status_of(written, check)
+    if scene.tool and (not written or (written == RunStatus.RUNNING and scene.pid is None)):
+        return status, _describe_tool(written, scene)
     if not written:
         return status, "unverified: no readable status yet"
     if written != RunStatus.RUNNING:
@@ -86,6 +90,14 @@ def effective_status() -> ColumnElement[str]:
         (is_lost, RunStatus.FAILED.value),
         else_=runs.c.status,
     )
+
+
+def _describe_tool(written: str, scene: Scene) -> str:
+    """Tell that only the files speak of a run, and when they last did."""
+    told = f"{scene.tool} says running, and names no process" if written else f"{scene.tool} writes no status"
+    if scene.activity is None:
+        return f"unverified: {told}"
+    return f"unverified: {told}; last {scene.activity.what} {describe_time(scene.activity.at, scene, has_seconds=True)}"
 
 
 def _describe_gone(check: Check, scene: Scene) -> str:

@@ -13,6 +13,8 @@ from tests.support.mixed_tree import age, write_mixed
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
 
+from runferry.errors import NotFound
+from runferry.service.logs import LogQuery
 from runferry.service.views import RunView
 from runferry.store.run_list import RunFilter
 from runferry.sync.spec import Mode
@@ -102,3 +104,20 @@ async def test_runs_come_and_go_with_their_directories(
             return {path for path, view in shown.items() if view.gone_at is None} == {"two/moved"}
 
         await eventually(is_moved, within=20)
+
+
+async def test_logs_of_other_tools_runs_are_shown_and_their_state_is_told_as_it_is_known(
+    sshd: Sshd, tmp_path: Path, mixed: tuple[Path, Mapping[str, dict[str, Any]]]
+) -> None:
+    root, logged = mixed
+    async with Ferry(tmp_path) as ferry:
+        await ferry.connect(sshd)
+        await ferry.keep(root)
+        views = await wait_for_runs(ferry, set(logged))
+        hydra = next(path for path in logged if "/hydra/" in path and logged[path]["has_logs"])
+        page = await ferry.service.logs.page(views[hydra].key, LogQuery(tail=5))
+        assert page.lines
+        silent = next(view for view in views.values() if view.format == "tensorboard")
+        assert (silent.status, silent.status_evidence[:38]) == ("unverified", "unverified: TensorBoard writes no stat")
+        with pytest.raises(NotFound, match="has no log"):
+            await ferry.service.logs.page(silent.key, LogQuery(tail=5))
