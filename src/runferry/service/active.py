@@ -12,9 +12,11 @@ from runferry.blocking import in_thread
 from runferry.errors import RunferryError
 from runferry.formats import METADATA_LIMIT, READERS, skip_reason
 from runferry.ingest import Ingest, IngestResult, SyncSource
+from runferry.ingest.databases import DatabaseIngest, DatabaseNews
 from runferry.ingest.found_runs import FoundRuns
 from runferry.model import Entry, Problem
 from runferry.service.connections import Held
+from runferry.service.database_feed import DatabaseFeed, FeedPlaces
 from runferry.service.durability import Durability
 from runferry.service.events import EventBus
 from runferry.service.landings import Landings
@@ -87,6 +89,7 @@ class ActiveSync:
         self.ingesting = asyncio.Lock()
         self._found = FoundRuns(places.db, self._source)
         self._finder = self._make_finder()
+        self._databases = self._make_database_feed()
         self._refused: frozenset[str] = frozenset()
         self._settled = asyncio.Event()
 
@@ -111,7 +114,7 @@ class ActiveSync:
 
     @property
     def view(self) -> SyncView:
-        problems = self._session.problems if self._session else ()
+        problems = [*self._databases.problems, *(self._session.problems if self._session else ())]
         return SyncView(
             record=self.record,
             local_root=str(self.local_root),
@@ -138,6 +141,7 @@ class ActiveSync:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_running())
             group.create_task(self._finder.run())
+            group.create_task(self._databases.run())
             if self._places.needs_healing():
                 group.create_task(self._heal())
 
@@ -174,6 +178,22 @@ class ActiveSync:
             tell=self._tell,
         )
         return RunFinder(places, lambda: self._session)
+
+    def _make_database_feed(self) -> DatabaseFeed:
+        places = FeedPlaces(
+            ingest=DatabaseIngest(self._places.db, self._source),
+            remote=self.held.remote,
+            root=self.record.remote_root,
+            folder=self._places.data_dir / "snapshots" / str(self.record.id),
+            is_smart=self.record.mode is Mode.SMART,
+            ingesting=self.ingesting,
+            tell=self._tell,
+            tell_points=self._tell_points,
+        )
+        return DatabaseFeed(places, lambda: self._session)
+
+    def _tell_points(self, news: DatabaseNews) -> None:
+        self._places.feeds.tell_points(news.points, news.keys)
 
     def _make_session(self) -> SyncSession:
         spec = make_spec(self.record)
@@ -256,6 +276,7 @@ class ActiveSync:
             )
         self._tell(result)
         self._finder.note(commit)
+        self._databases.note(commit)
         progress = self.progress
         left = progress.files_total - progress.files_done
         self._is_bursting = left > (FEW_FILES if self._is_bursting else MANY_FILES)

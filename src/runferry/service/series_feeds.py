@@ -97,6 +97,12 @@ class SeriesFeeds:
         if feed is not None:
             await feed.caught_up(None if paths is None else frozenset(paths))
 
+    def tell_points(self, points: Mapping[int, int], keys: Mapping[int, set[str]]) -> None:
+        """Tell of points that came to runs, by their rows, by another way than files."""
+        if points:
+            untold = {run_id: Untold(set(keys[run_id]), count) for run_id, count in points.items()}
+            self._tasks.start(self._tell(untold), name="news of databases")
+
     async def close(self) -> None:
         await self._tasks.close()
         self._feeds.clear()

@@ -245,6 +245,11 @@ class RunStore:
             query = select(runs.c.path, runs.c.format).where(runs.c.sync_id == sync_id, runs.c.gone_at.is_(None))
             return {path for path, name in connection.execute(query) if name in formats}
 
+    def list_paths(self, connection: Connection, sync_id: int, formats: Collection[str]) -> list[str]:
+        """Return the directories of one sync's runs of these formats, gone ones included."""
+        query = select(runs.c.path).where(runs.c.sync_id == sync_id, runs.c.format.in_(formats))
+        return list(connection.execute(query).scalars())
+
     def find_ids(self, connection: Connection, sync_id: int, paths: Iterable[str]) -> dict[str, int]:
         """Return the row ids of one sync's runs in these directories."""
         return {row.path: row.id for row in _load_rows(connection, sync_id, paths)}
