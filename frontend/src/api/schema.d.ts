@@ -7803,6 +7803,8 @@ export interface operations {
                 from?: number | null;
                 /** @description Which metrics to draw; none: only the catalogue. */
                 metric?: string[];
+                /** @description Instead of the points that count, draw those that a resumed run wrote again or took back. */
+                superseded?: boolean;
                 /** @description The greatest x; without it, where points end. */
                 to?: number | null;
                 /** @description Pixels, 1 to 20000: at most so many buckets. */
@@ -8046,6 +8048,8 @@ export interface operations {
                 key: string[];
                 /** @description Which metrics to draw; none: only the catalogue. */
                 metric?: string[];
+                /** @description Instead of the points that count, draw those that a resumed run wrote again or took back. */
+                superseded?: boolean;
                 /** @description The greatest x; without it, where points end. */
                 to?: number | null;
                 /** @description Pixels, 1 to 20000: at most so many buckets. */

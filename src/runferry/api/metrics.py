@@ -38,10 +38,14 @@ class SeriesQuery(View):
     metric: Annotated[
         list[str], Field(max_length=MOST_METRICS, description="Which metrics to draw; none: only the catalogue.")
     ] = Field(default=[])
+    superseded: Annotated[
+        bool,
+        Field(description="Instead of the points that count, draw those that a resumed run wrote again or took back."),
+    ] = False
 
     def read(self) -> CurveQuery:
         metrics = list(dict.fromkeys(self.metric))
-        return CurveQuery(metrics, self.x, self.start, self.end, self.width)
+        return CurveQuery(metrics, self.x, self.start, self.end, self.width, self.superseded)
 
 
 class ManyQuery(SeriesQuery):

@@ -28,13 +28,17 @@ class Axis(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CurveQuery:
-    """Which series, over what, from where to where, how wide. Raises InvalidRequest where that makes no sense."""
+    """Which series, over what, from where to where, how wide. Raises InvalidRequest where that makes no sense.
+
+    ``superseded``: not the points that count, but those that a resumed run has written again or taken back.
+    """
 
     metrics: Sequence[str]
     axis: Axis = Axis.STEP
     start: float | None = None
     end: float | None = None
     width: int = 2000
+    superseded: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.width <= WIDEST:

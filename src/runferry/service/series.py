@@ -19,7 +19,7 @@ from runferry.service.curves import CurveQuery, CurveView, PointsPage, draw, pag
 from runferry.service.demand import Demand
 from runferry.service.series_feeds import SeriesFeeds
 from runferry.store.chunking import Points
-from runferry.store.db import Database
+from runferry.store.db import Database, split
 from runferry.store.joined_series import Joined, Origin, describe_points, join_points, join_series
 from runferry.store.run_files import Role, RunFiles
 from runferry.store.runs import RunRow, RunStore
@@ -32,6 +32,8 @@ FilesOf = Mapping[Place, Sequence[HeldFile]]
 
 FETCH_SECONDS = 20.0
 """How long the first question about a run waits for its files to come."""
+
+FETCHED_AT_ONCE = 16
 
 READ_SECONDS = 10.0
 """How long a question waits for what is here to be read."""
@@ -154,8 +156,9 @@ class SeriesService:
             found = files[row.sync_id, row.path]
             paths.setdefault(row.sync_id, []).extend(file.path for file in found)
             self._demand.touch(row.sync_id, [file.path for file in found])
-            missing = [file.path for file in found if file.held is None]
-            if row.mode == Mode.SMART and missing and not sources[row.id]:
+            read = {source.path for source in sources[row.id]}
+            missing = [file.path for file in found if file.held is None and file.path not in read]
+            if row.mode == Mode.SMART and missing:
                 fetches.append(self._fetch(row, missing))
         troubles = {row_id: error for row_id, error in await asyncio.gather(*fetches) if error is not None}
         with suppress(TimeoutError):  # the answer says how much of it was read
@@ -167,8 +170,8 @@ class SeriesService:
     async def _fetch(self, row: RunRow, paths: Sequence[str]) -> tuple[int, RunferryError | None]:
         try:
             async with asyncio.timeout(FETCH_SECONDS):
-                for path in paths:
-                    await self._demand.fetch(row.sync_id, path)
+                for some in split(paths, FETCHED_AT_ONCE):
+                    await asyncio.gather(*(self._demand.fetch(row.sync_id, path) for path in some))
         except TimeoutError:
             pass  # it goes on coming, and the answer says how much of it is here
         except RunferryError as error:
@@ -213,7 +216,19 @@ class SeriesService:
     # Answering
 
     def _describe(self, rows: Sequence[RunRow], keys: Collection[str] | None) -> Sequence[RunSeries]:
-        return [one for one, _ in self._describe_joined(rows, keys)]
+        """Return the runs' catalogues. Where not all points count, the numbers are of those that do."""
+        found = []
+        for row, (one, joined) in zip(rows, self._describe_joined(rows, keys), strict=True):
+            if not all(series.is_summed for series in joined):
+                summed = {id(series): series.row for series in joined if series.is_summed}
+                shown = [summed.get(id(series)) or self._sum_up(row, series) for series in joined]
+                one = replace(one, rows=shown)
+            found.append(one)
+        return found
+
+    def _sum_up(self, row: RunRow, joined: Joined) -> SeriesRow:
+        read = self._read(row, [joined])
+        return read[0][0] if read else joined.row
 
     def _describe_joined(
         self, rows: Sequence[RunRow], keys: Collection[str] | None
@@ -231,11 +246,12 @@ class SeriesService:
     def _draw(self, rows: Sequence[RunRow], query: CurveQuery) -> Sequence[RunSeries]:
         drawn = []
         for row, (one, joined) in zip(rows, self._describe_joined(rows, query.metrics), strict=True):
-            read = self._read(row, joined)
+            read = self._read(row, joined, superseded=query.superseded)
             curves = [draw(series, points, query, one.first_time) for series, points in read]
-            shown = {series.key: series for series, _ in read}
+            shown = {series.key for series in one.rows}
             missing = [metric for metric in query.metrics if metric not in shown]
-            drawn.append(replace(one, rows=[series for series, _ in read], curves=curves, missing=missing))
+            present = one.rows if query.superseded else [series for series, _ in read]
+            drawn.append(replace(one, rows=present, curves=curves, missing=missing))
         return drawn
 
     def _load(self, row: RunRow, keys: Collection[str] | None = None) -> Sequence[Series]:
@@ -243,19 +259,23 @@ class SeriesService:
         joined = self._join([row], sources, keys)[row.id]
         return [(one.key, one.kind, points) for one, points in self._read(row, joined)]
 
-    def _read(self, row: RunRow, joined: Iterable[Joined]) -> Sequence[tuple[SeriesRow, Points]]:
+    def _read(
+        self, row: RunRow, joined: Iterable[Joined], *, superseded: bool = False
+    ) -> Sequence[tuple[SeriesRow, Points]]:
         """Return the points of series that count; of those that were read anew this moment, the new ones."""
         found = []
         for one in joined:
             parts = [self._read_part(row, part) for part in one.parts]
-            if one.is_plain:
-                found += [(replace(fresh, key=one.row.key), points) for fresh, points in parts if points is not None]
+            present = [(part, points, at) for at, (part, points) in enumerate(parts) if points is not None]
+            if not present:
                 continue
-            present = [(at, points) for at, (_, points) in enumerate(parts) if points is not None]
-            if present:
-                purges = tuple(one.purges[at] for at, _ in present)
-                points = join_points(replace(one, purges=purges), [points for _, points in present])
-                found.append((describe_points(one.row, points), points))
+            if one.is_plain and not superseded:
+                found += [(replace(part, key=one.row.key), points) for part, points, _ in present]
+                continue
+            fresh = tuple(part for part, _, _ in present)
+            now = replace(one, parts=fresh, purges=tuple(one.purges[at] for _, _, at in present))
+            points = join_points(now, [points for _, points, _ in present], superseded=superseded)
+            found.append((describe_points(one.row, points), points))
         return found
 
     def _read_part(self, row: RunRow, part: SeriesRow) -> tuple[SeriesRow, Points | None]:

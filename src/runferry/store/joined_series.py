@@ -12,10 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import orjson
+from numpy.typing import NDArray
 
 from runferry.model import SeriesKind
-from runferry.store.chunking import Points, join
-from runferry.store.series import SeriesRow, SourceRow, name_number
+from runferry.store.chunking import Floats, Points, join
+from runferry.store.series import SeriesRow, SourceRow
+from runferry.store.series_writer import sum_up as sum_up_points
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +45,62 @@ class Joined:
     @property
     def is_plain(self) -> bool:
         """Say whether all points of the only part count."""
-        return len(self.parts) == 1 and not self.is_last_wins and math.isinf(self.purges[0])
+        return len(self.parts) == 1 and self.is_summed
+
+    @property
+    def is_summed(self) -> bool:
+        """Say, without looking at points, that all of them count: then ``row`` has the sums of what is shown."""
+        last = -math.inf
+        for part, purge in zip(self.parts, self.purges, strict=True):
+            if part.purges is not None:
+                return False
+            if math.isinf(purge) and not self.is_last_wins:
+                continue
+            if not part.is_rising or part.first_step is None or part.last_step is None:
+                return False
+            if part.last_step >= purge or (self.is_last_wins and part.first_step <= last):
+                return False
+            last = part.last_step
+        return True
 
 
 def join_series(rows: Iterable[SeriesRow], sources: Sequence[SourceRow], origins: Mapping[str, Origin]) -> list[Joined]:
-    """Return a run's series as they are shown; ``origins`` by the sources' paths, those without are on their own."""
-    by_id = {source.id: source for source in sources}
+    """Return a run's series as they are shown; ``origins`` by the sources' paths.
+
+    Where there are any, what comes from other files is left out: those are the run's no more. Without, all is shown.
+    """
+    by_id = {source.id: source for source in sources if not origins or source.path in origins}
     groups: dict[tuple[str, str, SeriesKind], list[tuple[int, SeriesRow]]] = {}
     for row in rows:
         source = by_id.get(row.source_id)
+        if source is None and origins:
+            continue
         origin = origins.get(source.path if source else "", Origin())
         groups.setdefault((origin.sequence, row.key, row.kind), []).append((origin.place, row))
     first_place = {name: min(place for place, _ in found) for name, found in groups.items()}
-    taken: dict[str, str] = {}
+    ordered = sorted(groups, key=lambda name: first_place[name])
+    names = name_series([(sequence, key) for sequence, key, _ in ordered])
     joined: list[Joined] = []
-    for name in sorted(groups, key=lambda name: first_place[name]):
-        sequence, key, _ = name
-        shown = key if taken.setdefault(key, sequence) == sequence else f"{sequence}/{key}"
-        ordered = tuple(row for _, row in sorted(groups[name], key=lambda one: (one[0], one[1].id)))
-        joined.append(_join_group(shown, ordered, by_id, origins))
+    for group in ordered:
+        parts = tuple(row for _, row in sorted(groups[group], key=lambda one: (one[0], one[1].id)))
+        joined.append(_join_group(names[group[0], group[1]], parts, by_id, origins))
     return joined
+
+
+def name_series(found: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return under which names series are shown, by sequence and key; the first of a key keeps it."""
+    names: dict[tuple[str, str], str] = {}
+    taken: set[str] = set()
+    for is_first in (True, False):
+        for sequence, key in found:
+            if (sequence, key) in names or (is_first and key in taken):
+                continue
+            shown = key
+            while shown in taken:
+                shown = f"{sequence or 'other'}/{shown}"
+            taken.add(shown)
+            names[sequence, key] = shown
+    return names
 
 
 def _join_group(
@@ -74,13 +113,17 @@ def _join_group(
             (
                 later.purge_from
                 for later in sources.values()
-                if later.purge_from is not None and origins.get(later.path, Origin()).place > origin.place
+                if later.purge_from is not None and _continues(origins.get(later.path, Origin()), origin)
             ),
             default=math.inf,
         )
         for origin in own
     ]
     return Joined(sum_up(shown, parts), parts, tuple(purges), any(origin.is_last_wins for origin in own))
+
+
+def _continues(later: Origin, one: Origin) -> bool:
+    return later.sequence == one.sequence and later.place > one.place
 
 
 def sum_up(shown: str, parts: Sequence[SeriesRow]) -> SeriesRow:
@@ -98,26 +141,38 @@ def sum_up(shown: str, parts: Sequence[SeriesRow]) -> SeriesRow:
     )
 
 
-def join_points(joined: Joined, parts: Sequence[Points]) -> Points:
-    """Return the points that count, in the order in which they were written."""
-    kept = [
-        points if math.isinf(step) else pick(points, points.steps < step)
-        for points, step in zip(parts, joined.purges, strict=True)
-    ]
-    whole = kept[0] if len(kept) == 1 else join(kept)
-    return keep_last(whole) if joined.is_last_wins else whole
+def join_points(joined: Joined, parts: Sequence[Points], *, superseded: bool = False) -> Points:
+    """Return the points that count, or those that were ``superseded``, in the order in which they were written."""
+    whole = parts[0] if len(parts) == 1 else join(parts)
+    counts = np.concatenate(
+        [find_kept(points, row, purge) for points, row, purge in zip(parts, joined.parts, joined.purges, strict=True)]
+    )
+    if joined.is_last_wins:
+        kept = np.flatnonzero(counts)
+        counts[kept] = find_last(whole.steps[kept])
+    if superseded:
+        return pick(whole, ~counts)
+    return whole if counts.all() else pick(whole, counts)
 
 
-def keep_last(points: Points) -> Points:
-    """Leave out what was written again later at the same step."""
-    if len(points) < 2 or bool(np.all(np.diff(points.steps) > 0)):
-        return points
-    is_last = np.zeros(len(points), dtype=np.bool_)
-    is_last[len(points) - 1 - np.unique(points.steps[::-1], return_index=True)[1]] = True
-    return points if is_last.all() else pick(points, is_last)
+def find_kept(points: Points, row: SeriesRow, purge: float) -> NDArray[np.bool_]:
+    """Say of each point of a part whether nothing that was written later took it back."""
+    is_kept = ~(points.steps >= purge)
+    for step, count in orjson.loads(row.purges or "[]"):
+        is_kept[:count] &= ~(points.steps[:count] >= step)
+    return is_kept
 
 
-def pick(points: Points, is_kept: np.typing.NDArray[np.bool_]) -> Points:
+def find_last(steps: Floats) -> NDArray[np.bool_]:
+    """Say of each point whether it was the last that was written at its step."""
+    if bool((steps[1:] > steps[:-1]).all()):
+        return np.ones(len(steps), dtype=np.bool_)
+    is_last = np.zeros(len(steps), dtype=np.bool_)
+    is_last[len(steps) - 1 - np.unique(steps[::-1], return_index=True, equal_nan=False)[1]] = True
+    return is_last
+
+
+def pick(points: Points, is_kept: NDArray[np.bool_]) -> Points:
     values = points.values
     chosen = [values[int(at)] for at in np.flatnonzero(is_kept)] if isinstance(values, list) else values[is_kept]
     return Points(points.steps[is_kept], points.times[is_kept], chosen)
@@ -125,20 +180,7 @@ def pick(points: Points, is_kept: np.typing.NDArray[np.bool_]) -> Points:
 
 def describe_points(row: SeriesRow, points: Points) -> SeriesRow:
     """Return a series' row with the sums of just these points."""
-    values = points.values
-    if isinstance(values, list) or not len(points):
-        last_text = values[-1] if isinstance(values, list) and values else row.last_text
-        return replace(row, points=len(points), last_text=last_text)
-    finite = values[np.isfinite(values)]
-    first, last, last_time = float(values[0]), float(values[-1]), float(points.times[-1])
-    return replace(
-        row,
-        points=len(points),
-        min=float(finite.min()) if len(finite) else None,
-        max=float(finite.max()) if len(finite) else None,
-        first=first if math.isfinite(first) else None,
-        last=last if math.isfinite(last) else None,
-        last_text=name_number(last),
-        last_step=float(points.steps[-1]),
-        last_time=last_time if math.isfinite(last_time) else None,
-    )
+    return replace(row, **(sum_up_points({}, points) if len(points) else _NOTHING))
+
+
+_NOTHING = {**dict.fromkeys(("min", "max", "first", "last", "last_text", "last_step", "last_time")), "points": 0}
