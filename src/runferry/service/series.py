@@ -302,7 +302,8 @@ def measure(files: Sequence[HeldFile], found: Sequence[SourceRow]) -> Completene
     """Say how complete what was read is."""
     held, total = sum(file.held or 0 for file in files), sum(file.size for file in files)
     read = sum(source.position for source in found)
-    is_whole = bool(files) and all(file.held is not None and file.held >= file.size for file in files)
+    in_database = not files and bool(found)  # every snapshot is read whole
+    is_whole = in_database or (bool(files) and all(file.held is not None and file.held >= file.size for file in files))
     return Completeness(
         local="full" if is_whole else "partial" if held else "none",
         held_bytes=held,

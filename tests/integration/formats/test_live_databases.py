@@ -124,6 +124,10 @@ async def test_runs_in_databases_are_shown_as_logged_and_nothing_is_touched(
         assert {path: view.name for path, view in shown.items()} == {
             path: run["name"] for path, run in expected.items()
         }
+        for path, view in shown.items():
+            told = await ferry.service.series.catalogue(view.key)
+            assert {row.key for row in told.rows} >= set(wanted[path])
+            assert told.source.local == "full"
         assert stat_all(sample.root) == before
         (sample.root / ("demo.db" if tool == "trackio" else "mlflow.db")).unlink()
 
