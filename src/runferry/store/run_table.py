@@ -83,7 +83,8 @@ class RunTable:
                 by_id = {row.id: found.setdefault(row.key, {}) for row in rows}
                 metrics = select(series.c.run_id, series.c.key, series.c.last, series.c.last_text)
                 chosen = metrics.where(series.c.run_id.in_(by_id), series.c.key.in_(wanted))
-                for run_id, name, last, text in connection.execute(chosen):
+                # Of files that continue each other the last one tells; it was found after those before it.
+                for run_id, name, last, text in connection.execute(chosen.order_by(series.c.id)):
                     by_id[run_id][name] = last if text is None else text[:LONGEST_TEXT]
                 for row in rows:
                     config, rest = read_values(row.summary, row.meta, row.assets)
