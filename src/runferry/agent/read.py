@@ -10,7 +10,7 @@ import os
 import stat
 from typing import Callable, Tuple
 
-from .scan import Problem
+from .scan import Problem, hold_time
 
 SMALL_FILE = 256 * 1024
 TAIL = 4096
@@ -35,7 +35,7 @@ def head_length(offset: int) -> int:
 
 def version(status: os.stat_result) -> Version:
     """Return (size, mtime_ns, ctime_ns, inode, device)."""
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
+    return status.st_size, hold_time(status.st_mtime_ns), hold_time(status.st_ctime_ns), status.st_ino, status.st_dev
 
 
 def open_file(path: bytes) -> Tuple[int, os.stat_result]:

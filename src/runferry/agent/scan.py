@@ -16,6 +16,8 @@ FILE, DIR, LINK, OTHER = 0, 1, 2, 3
 BAD = 4  # a name that cannot be spoken about: a problem, never an entry
 UNSURE = 5  # it is there but cannot be looked at: what was known of it stays
 
+LAST_TIME = 2**63 - 1
+
 Problem = Tuple[str, str]  # code (see ``model.ProblemCode``), message
 Record = Tuple[int, int, int, int, int, int, int, Optional[str], Optional[Problem]]
 
@@ -99,14 +101,19 @@ def describe(path: bytes, status: os.stat_result) -> Record:
     return (
         kind,
         status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
+        hold_time(status.st_mtime_ns),
+        hold_time(status.st_ctime_ns),
         status.st_ino,
         status.st_dev,
         status.st_nlink,
         target,
         problem,
     )
+
+
+def hold_time(time_ns: int) -> int:
+    """Return a file's time within 64 bits: some filesystems hold times after the year 2262, no index does."""
+    return max(-LAST_TIME, min(time_ns, LAST_TIME))
 
 
 def _refuse(too_deep: bool) -> Record:

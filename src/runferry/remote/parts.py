@@ -13,6 +13,9 @@ from runferry.model import Change, Entry, Kind, Problem, RootIdentity, Snapshot,
 from runferry.remote.paths import believe_directory, believe_problem, believe_shown, clean
 
 MOST_ENTRIES = 5_000_000
+MOST_SIGNED, MOST_UNSIGNED = 2**63 - 1, 2**64 - 1
+"""What a size or a time, and what an inode or a device, can be on any Linux, and in the index."""
+
 KINDS = (Kind.FILE, Kind.DIR, Kind.LINK, Kind.OTHER)
 
 
@@ -89,19 +92,29 @@ def read_entry(prefix: str, row: object) -> Entry:
     for value in row[1:8]:
         if type(value) is not int:
             raise wire.Violation("an entry's number is none")
-    if type(name) is not str or not names.is_fine(name) or not 0 <= kind <= 3 or size < 0:
+    if type(name) is not str or not names.is_fine(name) or not 0 <= kind <= 3 or links > MOST_SIGNED:
         raise wire.Violation("an entry that cannot be")
+    version = check_version(Version(size, mtime, ctime, inode, device))
     target = clean(row[8]) if len(row) == 9 and row[8] is not None else None
-    return Entry(prefix + name, KINDS[kind], Version(size, mtime, ctime, inode, device), links, target)
+    return Entry(prefix + name, KINDS[kind], version, links, target)
 
 
 def read_version(value: object) -> Version:
     """Return a version told as [size, mtime_ns, ctime_ns, inode, device]."""
     match value:
-        case [int(size), int(mtime), int(ctime), int(inode), int(device)] if size >= 0:
-            return Version(size, mtime, ctime, inode, device)
+        case [int(size), int(mtime), int(ctime), int(inode), int(device)]:
+            return check_version(Version(size, mtime, ctime, inode, device))
         case _:
             raise wire.Violation("a malformed version")
+
+
+def check_version(version: Version) -> Version:
+    """Return ``version``; raise Violation where no file can have it (nor the index hold it)."""
+    is_sized = 0 <= version.size <= MOST_SIGNED
+    is_timed = max(abs(version.mtime_ns), abs(version.ctime_ns)) <= MOST_SIGNED
+    if not is_sized or not is_timed or not all(0 <= n <= MOST_UNSIGNED for n in (version.inode, version.device)):
+        raise wire.Violation("a version that cannot be")
+    return version
 
 
 def to_snapshot(change: Change) -> Snapshot:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from runferry.agent import wire
 from runferry.model import Content, Problem, Version
 from runferry.remote.base import SMALL_FILE
+from runferry.remote.parts import check_version
 from runferry.remote.paths import believe_problem
 
 FILES = 512
@@ -69,7 +70,7 @@ def read_records(data: bytes, paths: Sequence[str], start: int) -> list[Content 
         if state == wire.PROBLEM:
             answers.append(_read_problem(paths[index], content))
         else:
-            version = Version(size, mtime, ctime, inode, device)
+            version = check_version(Version(size, mtime, ctime, inode, device))
             answers.append(Content(paths[index], content, version, state == wire.STABLE and size == length, clock))
         index += 1
     return answers

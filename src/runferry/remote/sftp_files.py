@@ -23,6 +23,7 @@ from runferry.agent.read import Refused
 from runferry.agent.scan import BAD, DIR, FILE, LINK, OTHER, UNSURE, Problem, Record, explain, locate
 from runferry.errors import ConnectionLost, RemoteFailed
 from runferry.model import Version
+from runferry.remote.parts import MOST_SIGNED
 
 CALL_TIMEOUT = 60.0
 
@@ -180,7 +181,10 @@ class SftpFiles:
 def _status(attrs: asyncssh.SFTPAttrs) -> Status:
     if attrs.permissions is None:
         raise RemoteFailed("The server's SFTP does not say what its files are.")
-    return Status(attrs.permissions, max(0, attrs.size or 0), attrs.mtime or 0)
+    size, mtime = attrs.size or 0, attrs.mtime or 0
+    if not 0 <= size <= MOST_SIGNED or abs(mtime) > MOST_SIGNED // 1_000_000_000:
+        raise RemoteFailed("The server's SFTP tells of a file that cannot be.")
+    return Status(attrs.permissions, size, mtime)
 
 
 async def _call(call: Callable[[], Awaitable[T]]) -> T:

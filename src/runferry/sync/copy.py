@@ -244,6 +244,7 @@ class Copy:
         doubted = is_suspect or (held is not None and held.is_racy)
         step = decide(entry, held, is_suspect=doubted)
         if step is Step.NOTHING or self._disagreed.get(path) == (entry.version, held and held.version):
+            self._tell_disagreement(entry, held)
             self._list_only(entry, record)
             return Step.NOTHING
         if step is Step.DIRECTORY:
@@ -299,7 +300,7 @@ class Copy:
             self._revisits.plan(path, LOOK_AGAIN_RACY)
         if held.version == entry.version:
             self._disagreed.pop(path, None)
-        elif held.version.size < entry.size:
+        elif held.version.size < entry.size and landed.is_changed:
             self._consider(entry)
         else:
             self._settle_disagreement(path, entry.version, held.version)
@@ -316,6 +317,16 @@ class Copy:
         if self._disagreed.get(path) != (listed, read):
             self._disagreed[path] = (listed, read)
             self._revisits.plan(path, 0.5)
+
+    def _tell_disagreement(self, entry: Entry, held: Held | None) -> None:
+        """Say where a server lists more bytes than it gives, and take it back where it no longer does."""
+        path = entry.path
+        if path in self._disagreed and held is not None and held.version.size < entry.size:
+            message = f"the server lists {entry.size} bytes of it and gives {held.version.size}"
+            self._troubles[path] = Problem(path, ProblemCode.CHANGING, message)
+        elif path in self._disagreed and held is not None and held.version == entry.version:
+            del self._disagreed[path]
+            self._troubles.pop(path, None)
 
     def _settle_orphan(self, landed: Landed) -> None:
         """It landed while its removal was being told: keep what we have, marked."""
