@@ -133,7 +133,19 @@ class SeriesService:
     async def media(self, run_id: str, key: str | None = None) -> tuple[str, Sequence[MediaItem]]:
         """Return the run's key and what it logged as media. Raises as ``catalogue`` does."""
         row = await self._ready(run_id)
-        return row.key, await in_thread(self._store.list_media, row.id, key)
+        return row.key, await in_thread(self._list_media, row, key)
+
+    def _list_media(self, row: RunRow, key: str | None) -> Sequence[MediaItem]:
+        """Return what can be fetched as a file: told by records, or lying in the run's directory as an image."""
+        found = [item for item in self._store.list_media(row.id, key) if not item.path.startswith("@")]
+        if row.format in FORMATS_BY_NAME:
+            start = len(row.path) + 1 if row.path else 0
+            place = (row.sync_id, row.path)
+            names = [file.path[start:] for file in self._store.list_files_of([place], ["*"])[place]]
+            told = {item.path for item in found}
+            others = [item for item in FORMATS_BY_NAME[row.format].media(names) if item.path not in told]
+            found += [item for item in others if key in (None, item.key)]
+        return found
 
     # Having something to answer with
 

@@ -81,6 +81,10 @@ async def test_every_point_that_was_logged_is_shown_bit_for_bit(
                 shown, logged = await read_shown(ferry, keys[at]), read_logged(told)
                 if (told.get("extra") or {}).get("may_be_prefix"):
                     logged = {key: points[: len(shown.get(key, ())) or 1] for key, points in logged.items()}
+                _, images = await ferry.service.series.media(keys[at])
+                if tool != "tensorboard":  # whose images lie inside its records
+                    assert len(images) == told["n_images"]
+                    assert all((root / at / image.path).is_file() for image in images)
                 if spell(shown) != spell(logged):
                     wrong[at] = shown
     assert not wrong
