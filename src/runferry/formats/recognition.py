@@ -28,10 +28,11 @@ from runferry.formats.run_format import RunFormat
 from runferry.formats.sacred import Sacred
 from runferry.formats.swanlab import SwanLab
 from runferry.formats.tensorboard import TensorBoard
+from runferry.formats.third_parties import load_installed
 from runferry.formats.ultralytics import Ultralytics
 from runferry.formats.wandb import Wandb
 
-FORMATS: tuple[RunFormat, ...] = (
+BUILT_IN: tuple[RunFormat, ...] = (
     Hydra(),
     Sacred(),
     MlflowFiles(),
@@ -47,7 +48,13 @@ FORMATS: tuple[RunFormat, ...] = (
     TensorBoard(),
     Plain(),
 )
-"""Every format of this kind, those that know most of a run first."""
+"""Every format of this kind that comes with Runferry, those that know most of a run first."""
+
+INSTALLED = load_installed({one.FORMAT for one in BUILT_IN})
+"""What other packages bring."""
+
+FORMATS: tuple[RunFormat, ...] = (*INSTALLED.formats, *BUILT_IN)
+"""Every format; those of other packages know their tool better than its files' usual names do."""
 
 FORMATS_BY_NAME: Mapping[str, RunFormat] = {one.FORMAT: one for one in FORMATS}
 
