@@ -2106,6 +2106,82 @@ export interface components {
             /** Target */
             target: string;
         };
+        /**
+         * DoctorBody
+         * @description As for connecting; with `path` that folder is looked through for runs, too.
+         * @example {
+         *       "host": "192.168.1.100",
+         *       "password": "secret123",
+         *       "port": 22,
+         *       "use_agent": false,
+         *       "username": "user"
+         *     }
+         */
+        DoctorBody: {
+            /**
+             * Accept Fingerprint
+             * @description The new host key to trust, and no other; what `strict_host_keys` asks for.
+             * @example SHA256:2Hc1rH0m1ZJc5vCvN0dX4xXb2m4rYc8r0q1m3bq7T3Q
+             */
+            accept_fingerprint?: string | null;
+            /**
+             * Answers
+             * @default []
+             */
+            answers?: string[];
+            /**
+             * Attempt
+             * @description With `answers`: continues a login that asked questions.
+             */
+            attempt?: string | null;
+            /**
+             * Host
+             * @description Required, unless `saved` is given.
+             * @example gpu1
+             */
+            host?: string | null;
+            /** Passphrase */
+            passphrase?: string | null;
+            /** Password */
+            password?: string | null;
+            /**
+             * Path
+             * @example /data/experiments
+             */
+            path?: string | null;
+            /**
+             * Port
+             * @description Default: 22, or what `~/.ssh/config` says.
+             */
+            port?: number | null;
+            /**
+             * Private Key
+             * @description The key's text.
+             */
+            private_key?: string | null;
+            /**
+             * Private Key Path
+             * @description A file on this machine; `~` is expanded.
+             */
+            private_key_path?: string | null;
+            /**
+             * Saved
+             * @description The `key` of a saved connection.
+             * @example user@gpu-server.com:22
+             */
+            saved?: string | null;
+            /**
+             * Use Agent
+             * @default true
+             */
+            use_agent?: boolean;
+            /**
+             * Username
+             * @description Required, unless `~/.ssh/config` gives a User for this host.
+             * @example user
+             */
+            username?: string | null;
+        };
         /** DoctorStep */
         DoctorStep: {
             /** Message */
@@ -2900,6 +2976,13 @@ export interface components {
         };
         /** PreviewAnswer */
         PreviewAnswer: {
+            /**
+             * Formats
+             * @description How many of the runs each tool has written.
+             */
+            formats: {
+                [key: string]: number;
+            };
             /**
              * Is Complete
              * @description False: too large to look through in the time; all else is 0.
@@ -5450,7 +5533,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ConnectBody"];
+                "application/json": components["schemas"]["DoctorBody"];
             };
         };
         responses: {

@@ -40,8 +40,8 @@ async def problems(service: TheService, connection_id: AnyConnection = None) -> 
 
 
 @router.post("/doctor", response_model=answers.DoctorAnswer, responses=describe_errors(400, 408, 409, 429, 500))
-async def doctor(body: schemas.ConnectBody, service: TheService) -> answers.DoctorAnswer:
+async def doctor(body: schemas.DoctorBody, service: TheService) -> answers.DoctorAnswer:
     """Try a server step by step, over a connection of its own, and tell what it offers. Opens nothing for good."""
-    report = await service.examine(read_login(body, body.host))
+    report = await service.examine(read_login(body, body.host), body.path)
     steps = [answers.DoctorStep(name=step.name, ok=step.is_ok, message=step.message) for step in report.steps]
     return answers.DoctorAnswer(ok=report.is_ok, target=report.target, steps=steps, facts=dict(report.facts))

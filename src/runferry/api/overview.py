@@ -38,6 +38,7 @@ class PreviewAnswer(answers.Answer):
     smart: Annotated[AmountAnswer, Field(description="What smart mode copies at once; the rest comes on demand.")]
     runs: int
     runs_in: Annotated[dict[str, int], Field(description="How many of the runs each folder in `path` holds.")]
+    formats: Annotated[dict[str, int], Field(description="How many of the runs each tool has written.")]
 
 
 class AuditEntryAnswer(answers.Answer):
@@ -111,6 +112,7 @@ async def preview(
         smart=shape_amount(found.smart),
         runs=found.runs,
         runs_in=dict(found.runs_in),
+        formats=dict(found.formats),
     )
 
 

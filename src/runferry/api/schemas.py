@@ -146,6 +146,12 @@ class ConnectBody(LoginFields):
     ] = None
 
 
+class DoctorBody(ConnectBody):
+    """As for connecting; with `path` that folder is looked through for runs, too."""
+
+    path: Annotated[str | None, Field(max_length=4096, examples=["/data/experiments"])] = None
+
+
 class LegacyConnectBody(Login):
     """As the unified API's; `pkey` and `pkey_path` are the older names of `private_key` and `private_key_path`."""
 

@@ -31,6 +31,10 @@ from runferry.ssh.target import Target, parse_location, parse_target
 TargetArgument = Annotated[
     str, typer.Argument(metavar="USER@HOST[:PORT]", help="A server, or an alias of ~/.ssh/config.", show_default=False)
 ]
+PlaceArgument = Annotated[
+    str,
+    typer.Argument(metavar="USER@HOST[:PATH]", help="A server, or a folder of one; aliases do.", show_default=False),
+]
 OptionalTarget = Annotated[
     str | None,
     typer.Argument(metavar="USER@HOST[:PORT]", help="A server, or an alias of ~/.ssh/config.", show_default=False),
@@ -164,7 +168,7 @@ def describe_item(item: Json) -> tuple[str, str, str]:
 
 
 def doctor(
-    target: TargetArgument,
+    target: PlaceArgument,
     identity: IdentityOption = None,
     password: PasswordOption = False,
     accept_fingerprint: AcceptOption = None,
@@ -174,14 +178,15 @@ def doctor(
 ) -> None:
     """Try a server step by step.
 
-    Tells what was tried, what the server offers, and why agent or SFTP. Nothing stays open.
+    Tells what was tried, what the server offers, and why agent or SFTP; with a path, which tools' runs lie there.
+    Nothing stays open.
     """
     login = Login(identity, password, accept_fingerprint)
 
     async def work(terminal: Terminal) -> int:
-        where = parse_target(target)
+        where, path = read_place(target)
         async with open_client(ServerChoice(url, data_dir)) as client:
-            report = await examine(client, terminal, where, login)
+            report = await examine(client, terminal, where, login, path or None)
         if as_json:
             terminal.write(json.dumps(report))
         else:
@@ -191,10 +196,18 @@ def doctor(
     run(work)
 
 
-async def examine(client: Client, terminal: Terminal, where: Target, login: Login) -> Json:
+def read_place(text: str) -> tuple[Target, str]:
+    """Read a server, or a folder of one; what could be a port is one. Raises InvalidRequest."""
+    try:
+        return parse_target(text), ""
+    except InvalidRequest:
+        return parse_location(text)
+
+
+async def examine(client: Client, terminal: Terminal, where: Target, login: Login, path: str | None) -> Json:
     """Return the server's report; a person is asked to confirm a host key, and for the password after a rejection."""
     while True:
-        report = await log_in(client, terminal, where, login, path="/api/doctor")
+        report = await log_in(client, terminal, where, login, path="/api/doctor", more={"path": path})
         facts, code = report["facts"], find_report_code(report["facts"])
         is_rejected = code == AuthenticationFailed.exit_code and not login.wants_password
         if code == HostKeyUnconfirmed.exit_code and await in_thread(confirm_host_key, terminal, facts):

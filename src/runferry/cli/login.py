@@ -59,11 +59,23 @@ async def open_session(client: Client, terminal: Terminal, target: Target, login
             await client.post("/api/unified/disconnect", {"connection_id": session.connection_id})
 
 
-async def log_in(client: Client, terminal: Terminal, target: Target, login: Login, *, path: str = CONNECT) -> Json:
-    """Post a login to ``path`` and answer what the server asks. Raises ApiError, and InvalidCredentials when alone."""
+async def log_in(
+    client: Client,
+    terminal: Terminal,
+    target: Target,
+    login: Login,
+    *,
+    path: str = CONNECT,
+    more: Mapping[str, object] | None = None,
+) -> Json:
+    """Post a login, and ``more``, to ``path`` and answer what the server asks.
+
+    Raises ApiError, and InvalidCredentials when alone.
+    """
     where = {"saved": login.saved} if login.saved else {"host": target.host, "port": target.port}
     body: dict[str, object] = {
         **where,
+        **(more or {}),
         "private_key_path": login.identity,
         "accept_fingerprint": login.accept_fingerprint,
     }

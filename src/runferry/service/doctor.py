@@ -15,6 +15,7 @@ from runferry.errors import RunferryError
 from runferry.model import Chunk
 from runferry.remote.base import Priority, Remote
 from runferry.remote.open import open_remote
+from runferry.service.preview import look_through
 from runferry.ssh.connection import Link, open_link
 from runferry.ssh.credentials import Credentials
 from runferry.ssh.hostkeys import HostKeys
@@ -22,6 +23,9 @@ from runferry.ssh.sshconfig import Route, resolve_route
 from runferry.ssh.target import Target
 
 STEP_TIMEOUT = 30.0
+LOOK_SECONDS = 60.0
+"""How long a folder may be looked through."""
+
 PINGS = 3
 
 
@@ -52,7 +56,8 @@ class Doctor:
         self._settings = settings
         self._host_keys = host_keys
 
-    async def examine(self, target: Target, credentials: Credentials) -> Report:
+    async def examine(self, target: Target, credentials: Credentials, path: str | None = None) -> Report:
+        """Try everything; with ``path`` say which runs that folder holds, too."""
         report = Report(str(target))
         step = "route"
         try:
@@ -63,7 +68,7 @@ class Doctor:
             try:
                 describe_link(report, link)
                 step = "transport"
-                await self._examine_link(report, link)
+                await self._examine_link(report, link, path)
             finally:
                 await link.close()
         except RunferryError as error:
@@ -73,13 +78,15 @@ class Doctor:
             report.steps.append(Step(step, False, f"No answer within {STEP_TIMEOUT:.0f} s."))
         return report
 
-    async def _examine_link(self, report: Report, link: Link) -> None:
+    async def _examine_link(self, report: Report, link: Link, path: str | None) -> None:
         async with asyncio.timeout(STEP_TIMEOUT):
             remote = await open_remote(link)
         try:
             async with asyncio.timeout(STEP_TIMEOUT):
                 describe_transport(report, remote)
                 await measure(report, remote)
+            if path is not None:
+                await find_runs(report, remote, path)
         finally:
             await remote.close()
 
@@ -130,6 +137,23 @@ async def measure(report: Report, remote: Remote) -> None:
         report.facts["clock_skew_seconds"] = round(skew, 3)
         ahead = "ahead of" if skew > 0 else "behind"
         report.steps.append(Step("clock", True, f"the server is {abs(skew):.2f} s {ahead} this machine"))
+
+
+async def find_runs(report: Report, remote: Remote, path: str) -> None:
+    """Look a folder through and tell which tools' runs are in it."""
+    try:
+        found = await look_through(remote, await remote.resolve(path), seconds=LOOK_SECONDS)
+    except RunferryError as error:
+        report.steps.append(Step("runs", False, str(error)))
+        report.facts |= {"error": type(error).__name__, **error.extra()}
+        return
+    report.facts |= {"path": found.path, "runs": found.runs, "formats": dict(found.formats)}
+    if not found.is_complete:
+        report.steps.append(Step("runs", True, f"{found.path} is too large to be looked through in {LOOK_SECONDS:g} s"))
+        return
+    tools = ", ".join(f"{count:,} of {title}" for title, count in found.formats.items())
+    told = f"{found.runs:,} in {found.path}: {tools}" if found.runs else f"none that is recognised in {found.path}"
+    report.steps.append(Step("runs", True, f"{told} ({found.mirror.files:,} files, {found.mirror.bytes:,} bytes)"))
 
 
 async def measure_skew(remote: Remote) -> float | None:

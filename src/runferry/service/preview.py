@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from runferry.blocking import in_thread
 from runferry.formats import READERS, skip_reason
+from runferry.formats.recognition import FORMATS, FORMATS_BY_NAME
+from runferry.ingest.run_plans import plan_runs
 from runferry.model import Kind, Snapshot
 from runferry.remote.base import Remote
 
@@ -24,7 +26,8 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """``mirror`` and ``smart`` are what these modes would copy first; ``runs_in`` counts runs by folder in ``path``.
+    """``mirror`` and ``smart`` are what these modes would copy first; ``runs_in`` counts runs by folder in ``path``,
+    ``formats`` by what wrote them, in words for people.
 
     Not ``is_complete``: the folder is too large to be looked through in the time given; then nothing else is known.
     """
@@ -35,6 +38,7 @@ class Preview:
     smart: Amount = Amount()
     runs: int = 0
     runs_in: Mapping[str, int] = field(default_factory=dict)
+    formats: Mapping[str, int] = field(default_factory=dict)
 
 
 async def look_through(remote: Remote, path: str, *, seconds: float) -> Preview:
@@ -54,6 +58,8 @@ def measure(path: str, snapshot: Snapshot) -> Preview:
     def is_run_dir(directory: str) -> bool:
         return any(reader.is_run_dir(directory, has) for reader in READERS)
 
+    plans = plan_runs(entries, FORMATS)
+    documents = {document for plan in plans.values() for document in plan.documents}
     mirror: list[int] = []
     smart: list[int] = []
     for name, entry in entries.items():
@@ -61,9 +67,11 @@ def measure(path: str, snapshot: Snapshot) -> Preview:
         if entry.kind is not Kind.FILE or skip_reason(name, lambda other, parent=parent: has(parent + other)):  # type: ignore[misc]
             continue
         mirror.append(entry.size)
-        if any(reader.is_metadata(name, entry.size, is_run_dir) for reader in READERS):
+        if name in documents or any(reader.is_metadata(name, entry.size, is_run_dir) for reader in READERS):
             smart.append(entry.size)
-    found = set().union(*(reader.find_runs(entries) for reader in READERS))
+    own = set().union(*(reader.find_runs(entries) for reader in READERS))
+    titles = Counter(FORMATS_BY_NAME[plan.formats[0]].TITLE for plan in plans.values())
+    found = [*own, *plans]
     return Preview(
         path,
         is_complete=True,
@@ -71,4 +79,5 @@ def measure(path: str, snapshot: Snapshot) -> Preview:
         smart=Amount(len(smart), sum(smart)),
         runs=len(found),
         runs_in=Counter(run.partition("/")[0] for run in found if run),
+        formats={**({"Runicorn": len(own)} if own else {}), **dict(titles.most_common())},
     )

@@ -238,11 +238,11 @@ class Service:
             items = await held.remote.list_directory(current, depth=depth)
         return Listing(current, await in_thread(sort_items, items, show_hidden))
 
-    async def examine(self, request: ConnectRequest) -> Report:
-        """Try a server step by step and tell what it offers."""
+    async def examine(self, request: ConnectRequest, path: str | None = None) -> Report:
+        """Try a server step by step and tell what it offers, and which runs a folder there holds."""
         if request.accept_fingerprint is not None:
             await self._pool.confirm_host_key(request.target, request.accept_fingerprint)
-        return await Doctor(self._settings, self._host_keys).examine(request.target, request.credentials)
+        return await Doctor(self._settings, self._host_keys).examine(request.target, request.credentials, path)
 
     # Syncs
 

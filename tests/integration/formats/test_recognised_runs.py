@@ -14,8 +14,11 @@ from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
 
 from runferry.errors import NotFound
+from runferry.service.connections import ConnectRequest
 from runferry.service.logs import LogQuery
 from runferry.service.views import RunView
+from runferry.ssh.credentials import Credentials
+from runferry.ssh.target import Target
 from runferry.store.run_list import RunFilter
 from runferry.sync.spec import Mode
 
@@ -121,3 +124,20 @@ async def test_logs_of_other_tools_runs_are_shown_and_their_state_is_told_as_it_
         assert (silent.status, silent.status_evidence[:38]) == ("unverified", "unverified: TensorBoard writes no stat")
         with pytest.raises(NotFound, match="has no log"):
             await ferry.service.logs.page(silent.key, LogQuery(tail=5))
+
+
+async def test_a_folder_is_told_by_the_tools_that_wrote_in_it(
+    sshd: Sshd, tmp_path: Path, mixed: tuple[Path, Mapping[str, dict[str, Any]]]
+) -> None:
+    root, logged = mixed
+    async with Ferry(tmp_path) as ferry:
+        await ferry.connect(sshd)
+        found = await ferry.service.overview.preview(str(root), None, seconds=20)
+        assert (found.runs, sum(found.formats.values()), sum(found.runs_in.values())) == (len(logged),) * 3
+        assert found.formats["Runicorn"] == sum(one.get("format") == "runicorn" for one in logged.values())
+        assert {"TensorBoard", "Weights & Biases", "MLflow"} <= set(found.formats)
+        target = Target(sshd.host, sshd.port, sshd.username)
+        credentials = Credentials(private_key_path=str(sshd.client_key_path), use_agent=False)
+        report = await ferry.service.examine(ConnectRequest(target, credentials), str(root))
+        assert report.steps[-1].name == "runs"
+        assert f"{len(logged)} in {root}: " in report.steps[-1].message

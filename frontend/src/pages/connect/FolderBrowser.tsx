@@ -74,11 +74,16 @@ export function FolderBrowser({ connectionId, start, onChoose, onBack }: Props) 
               : preview.data && "This folder is large; runs in it are counted once you choose it."
             : runs === 0
               ? "No runs found in here so far. Whatever appears later will be."
-              : `${countOf(runs, "run")} found in here`}
+              : `${countOf(runs, "run")} found in here${listTools(preview.data?.formats ?? {})}`}
         </span>
       </footer>
     </>
   );
+}
+
+function listTools(formats: Record<string, number>) {
+  const told = Object.entries(formats).map(([tool, count]) => `${count.toLocaleString("en")} ${tool}`);
+  return told.length > 0 ? `: ${told.join(", ")}` : "";
 }
 
 function Crumbs({ path, onGo }: { path: string; onGo: (path: string) => void }) {
