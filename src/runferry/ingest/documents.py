@@ -154,7 +154,8 @@ class Ingest:
         bereft = {directory for directory, _, name in parted if name in required}
         with self._db.writing() as connection:
             found = find_below(connection, runs, source.sync_id, news.gone | bereft)
-            lost = [path for path in found if not self._is_there(path, news.has)]
+            own = self._runs.known(source.sync_id, self._formats) if found else set()  # others look after theirs
+            lost = [path for path in found if path in own and not self._is_there(path, news.has)]
             keys = self._runs.mark_gone(connection, source.scope, lost, at=self._clock())
             versions = find_below(connection, artifacts, source.sync_id, news.gone)
             left = [path for path in versions if not news.has(path)]
