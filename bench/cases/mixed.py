@@ -26,15 +26,15 @@ async def run(lab: Lab) -> Result:
     scratch = lab.new_folder()
     expected = write_mixed(root, QUICK_RUNS if lab.options.quick else RUNS, scratch)
     age(root, 86_400)
-    files = sum(1 for path in root.rglob("*") if path.is_file())
+    sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]
 
     def to_table(rtt: int) -> Contestant:
         return Contestant("Runferry", lambda folder: first_table(lab, lab.port(rtt), root, folder, len(expected)))
 
-    series = [one for rtt in lab.options.rtts for one in await race(lab, rtt, [to_table(rtt)])]
+    series = [one for rtt in lab.options.rtts for one in await race(lab, rtt, [to_table(rtt)], size=sum(sizes))]
     lab.drop(root)
     return Result(
-        title=f"First table of {len(expected):,} runs of twelve tools, {files:,} files (seconds)",
+        title=f"First table of {len(expected):,} runs of twelve tools, {len(sizes):,} files (seconds)",
         headers=RACE_HEADERS,
         rows=[one.cells() for one in series],
         verdicts=[
@@ -54,7 +54,7 @@ async def first_table(lab: Lab, port: int, root: Path, folder: Path, count: int)
         await ferry.service.configure_mode(ModeRequest(Mode.SMART, str(root), 60.0))
 
         async def is_whole() -> bool:
-            return (await ferry.service.table.list(RunFilter(limit=1))).total == count
+            return (await ferry.service.list_runs(RunFilter(limit=1)))[1] == count
 
         await eventually(is_whole, within=60, every=0.02)
         return time.perf_counter() - began
