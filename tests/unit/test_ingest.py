@@ -13,6 +13,7 @@ import pytest
 from tests.support.indexing import add_sync, list_local, source_of
 from tests.support.samples import unpack_sample
 
+from runferry.formats.cards import make_run
 from runferry.ingest import DOCUMENT_LIMIT, Ingest, IngestResult
 from runferry.model import Entry
 from runferry.store.artifacts import ArtifactStore
@@ -190,6 +191,14 @@ async def test_a_run_that_loses_only_its_meta_json_is_gone(copy: Copy) -> None:
     await copy.commit(copy.write_run("r1"))
     assert (await copy.commit(gone=copy.remove("r1/meta.json"))).removed == ("gpu1/r1",)
     assert (await copy.commit(gone=copy.remove("r1/status.json"))).removed == ()
+
+
+async def test_a_lost_meta_json_takes_no_run_of_another_tool_with_it(copy: Copy) -> None:
+    other = make_run("deep/demo.db#first", "trackio", {"name": "first"}, {})
+    with copy.index.writing() as connection:
+        RunStore(copy.index).upsert(connection, copy.scope, [other])
+    assert await copy.commit(gone={"meta.json"}) == IngestResult()
+    assert [run.gone_at for run in copy.runs.values()] == [None]
 
 
 async def test_other_files_going_leave_the_run(copy: Copy) -> None:
