@@ -6,6 +6,7 @@ Every format is asked once about the whole listing; then what lies in one place,
 - Up to ``DEPTH`` levels below a run of a format that ``HOLDS_OTHERS``, the only run of another format is a part of it.
   Where there are several of one format, each stays a run, and ``parent`` says where.
 - Below a run of any other format there are no runs: what looks like one was saved by it.
+- Directories beside each other that ``identify`` as one run are one: it was resumed.
 """
 
 from __future__ import annotations
@@ -110,7 +111,21 @@ def find_runs(listing: Listing, formats: Sequence[RunFormat] = FORMATS, known: I
             owners[path] = owner
             below[owner][found[path][0].format.FORMAT].append(path)
         parts_of[path] = found[path]
-    return [_prune(run, listing) for run in _fold(parts_of, below, owners)]
+    return [_prune(run, listing) for run in _join_resumed(_fold(parts_of, below, owners))]
+
+
+def _join_resumed(runs: Iterable[FoundRun]) -> list[FoundRun]:
+    """Make one run of those that say by their places that one resumed the other; it lies where it began."""
+    groups: dict[tuple[str, tuple[str, ...]], list[FoundRun]] = defaultdict(list)
+    for run in runs:
+        first = run.parts[0].format
+        groups[first.FORMAT, first.identify(run.path) or (run.path,)].append(run)
+    joined: list[FoundRun] = []
+    for some in groups.values():
+        some.sort(key=lambda run: run.parts[0].format.order(run.path))
+        parts = tuple(part for run in some for part in run.parts)
+        joined.append(FoundRun(some[0].path, parts, some[0].parent))
+    return sorted(joined, key=lambda run: run.path)
 
 
 def _prune(run: FoundRun, listing: Listing) -> FoundRun:
@@ -173,7 +188,8 @@ def sources_of(run: FoundRun, listing: Listing) -> list[FoundSource]:
     for part in run.parts:
         names = listing.below(part.path)
         start = f"{part.path}/" if part.path else ""
-        inner = part.path[len(run.path) :].strip("/")
+        is_inside = not run.path or part.path == run.path or part.path.startswith(f"{run.path}/")
+        inner = part.path[len(run.path) :].strip("/") if is_inside else ""  # a directory beside continues the run's own
         for source in part.format.sources(names):
             path = start + source.name
             if path not in taken:

@@ -79,6 +79,14 @@ class RunFormat:
         """Return the run directories, each with the evidence, a phrase such as "holds a run.json"."""
         raise NotImplementedError
 
+    def identify(self, run_dir: str) -> tuple[str, ...] | None:
+        """Return what the directories of one run that was resumed have in common; None where names do not tell."""
+        return None
+
+    def order(self, run_dir: str) -> str:
+        """Return what such directories are to be sorted by, from when the run began."""
+        return run_dir
+
     def is_metadata(self, path: str, size: int) -> bool:
         """Say, of a path relative to the sync's root, whether smart mode copies the file without being asked."""
         return False

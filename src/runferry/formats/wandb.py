@@ -26,14 +26,14 @@ from runferry.formats.wire.leveldb import BLOCK
 from runferry.formats.wire.yaml import read_yaml_object
 from runferry.model import Run
 
-_DIRECTORY = re.compile(r"(?:offline-)?run-\d{8}_\d{6}-.+")
+_DIRECTORY = re.compile(r"(?:offline-)?run-(\d{8}_\d{6})-(.+)")
 _RECORDS = re.compile(r"run-(.+)\.wandb")
 _CONFIG, _SUMMARY, _METADATA = "files/config.yaml", "files/wandb-summary.json", "files/wandb-metadata.json"
 _METADATA_TEXTS = {"host": "hostname", "os": "os", "python": "python", "program": "program", "startedAt": "started"}
 
 
 class Wandb(RunFormat):
-    """A run that was resumed offline is two directories with one id: runs of the same id and project are one."""
+    """A run that was resumed offline is two directories with one id beside each other, and one run."""
 
     FORMAT = "wandb"
     TITLE = "Weights & Biases"
@@ -46,6 +46,15 @@ class Wandb(RunFormat):
             for directory, name in listing.of_kind(".wandb")
             if _RECORDS.fullmatch(name) and _DIRECTORY.fullmatch(split_path(directory)[1])
         }
+
+    def identify(self, run_dir: str) -> tuple[str, ...] | None:
+        above, name = split_path(run_dir)
+        match = _DIRECTORY.fullmatch(name)
+        return (above, match[2]) if match else None
+
+    def order(self, run_dir: str) -> str:
+        match = _DIRECTORY.fullmatch(split_path(run_dir)[1])
+        return match[1] if match else ""
 
     def is_metadata(self, path: str, size: int) -> bool:
         """The documents of online runs; an offline one's are in its records, whose ends are asked for."""

@@ -31,7 +31,8 @@ _BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What recognising has brought: keys of runs that changed or left, and files with points that are new as such."""
+    """What recognising has brought: keys of runs that changed or left, and the files with points of runs that are new,
+    or have other files than before."""
 
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -94,7 +95,6 @@ class FoundRuns:
         plans = plan_runs(entries, self._formats)
         known = self._runs.known(self._source.sync_id, self._names())
         fresh = [plan for path, plan in plans.items() if self._plans.get(path) != plan or path not in known]
-        before = self._roles.points
         removed: list[str] = []
         if lost := known - plans.keys():
             with self._db.writing() as connection:
@@ -102,7 +102,7 @@ class FoundRuns:
         changed = [key for batch in split(fresh, _BATCH) for key in self._take(batch)]
         self._plans = plans
         self._roles = _find_roles(plans.values())
-        sources = sorted(self._roles.points - before)
+        sources = sorted({one.path for plan in fresh for one in plan.files if one.role is Role.POINTS})
         return Survey(tuple(changed), tuple(key for key in removed if key not in set(changed)), tuple(sources))
 
     def outdated(self, entries: Mapping[str, Entry]) -> dict[str, Version]:

@@ -250,3 +250,18 @@ def check_parents(found: list[FoundRun]) -> None:
     for run in found:
         assert run.parent is None or (run.parent in places and run.path != run.parent)
         assert run.parent is None or run.path.startswith(f"{run.parent}/" if run.parent else "")
+
+
+def test_a_wandb_run_that_was_resumed_is_one_run() -> None:
+    place = "wandb"
+    names = ("offline-run-20260102_120000-abc123", "run-20260101_120000-abc123", "run-20260103_120000-other1")
+    files = [f"{place}/{name}/run-{name.rpartition('-')[2]}.wandb" for name in names]
+    listing = Listing([*files, "elsewhere/wandb/run-20260104_120000-abc123/run-abc123.wandb"])
+    found = {run.path: run for run in find_runs(listing)}
+    assert set(found) == {
+        "wandb/run-20260101_120000-abc123",
+        "wandb/run-20260103_120000-other1",
+        "elsewhere/wandb/run-20260104_120000-abc123",
+    }
+    sources = sources_of(found["wandb/run-20260101_120000-abc123"], listing)
+    assert [(source.path, source.sequence) for source in sources] == [(files[1], ""), (files[0], "")]
