@@ -1685,6 +1685,12 @@ export interface components {
              */
             exclude?: string[];
             /**
+             * Formats
+             * @description Recognise runs of these tools alone, and Runicorn's. Empty: of all.
+             * @default []
+             */
+            formats?: string[];
+            /**
              * Include
              * @description gitignore patterns; only what matches is taken.
              * @default []
@@ -2816,6 +2822,8 @@ export interface components {
             delete?: boolean | null;
             /** Exclude */
             exclude?: string[] | null;
+            /** Formats */
+            formats?: string[] | null;
             /** Include */
             include?: string[] | null;
             /** Max File Size */
@@ -3667,6 +3675,8 @@ export interface components {
             delete?: boolean | null;
             /** Exclude */
             exclude?: string[] | null;
+            /** Formats */
+            formats?: string[] | null;
             /** Include */
             include?: string[] | null;
             /** Max File Size */

@@ -175,6 +175,7 @@ class SmartConfig(Answer):
     exclude: list[str] | None = None
     max_file_size: int | None = None
     delete: bool | None = None
+    formats: list[str] | None = None
 
 
 class MirrorConfig(Answer):
@@ -184,6 +185,7 @@ class MirrorConfig(Answer):
     exclude: list[str] | None = None
     max_file_size: int | None = None
     delete: bool | None = None
+    formats: list[str] | None = None
 
 
 class ConfigureAnswer(MessageAnswer):

@@ -197,6 +197,10 @@ class ConfigureBody(ConnectionBody):
     exclude: Annotated[Patterns, Field(description="gitignore patterns; what matches is left out.")] = []
     max_file_size: Annotated[WholeNumber | None, Field(ge=1, le=2**63 - 1, description="Bytes.")] = None
     delete: Annotated[bool, Field(description="Also delete locally what is gone on the server.")] = False
+    formats: Annotated[
+        list[Line],
+        Field(max_length=50, description="Recognise runs of these tools alone, and Runicorn's. Empty: of all."),
+    ] = []
     additional: Annotated[
         bool, Field(description="Keep the other roots of this mode too; without it this one replaces them.")
     ] = False

@@ -185,7 +185,7 @@ def shape_configured(sync: SyncView) -> answers.ConfigureAnswer:
     return answers.ConfigureAnswer(ok=True, mode=sync.mode.value, message=message, config=config)
 
 
-EXTRA_OPTIONS = frozenset({"include", "exclude", "max_file_size", "delete"})
+EXTRA_OPTIONS = frozenset({"include", "exclude", "max_file_size", "delete", "formats"})
 
 
 def shape_number(value: float) -> int | float:

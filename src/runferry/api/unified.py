@@ -112,6 +112,7 @@ async def configure_mode(body: schemas.ConfigureBody, service: TheService) -> an
         exclude=tuple(body.exclude),
         max_file_size=body.max_file_size,
         delete=body.delete,
+        formats=tuple(body.formats),
         is_additional=body.additional,
     )
     return shapes.shape_configured(await service.configure_mode(request, body.connection_id))

@@ -51,6 +51,10 @@ ExcludeOption = Annotated[
 DeleteOption = Annotated[
     bool, typer.Option("--delete", help="Move local files to the trash when the server's are gone.")
 ]
+FormatOption = Annotated[
+    list[str] | None,
+    typer.Option("--format", metavar="FORMAT", help="Recognise runs of this tool, and not of all (repeatable)."),
+]
 SizeOption = Annotated[
     str | None, typer.Option("--max-file-size", metavar="SIZE", help="Leave out larger files, such as 500M or 2G.")
 ]
@@ -67,6 +71,7 @@ class Wish:
     exclude: tuple[str, ...] = ()
     delete: bool = False
     max_file_size: int | None = None
+    formats: tuple[str, ...] = ()
 
     def as_body(self, connection_id: str) -> Json:
         return {
@@ -77,6 +82,7 @@ class Wish:
             "exclude": list(self.exclude),
             "delete": self.delete,
             "max_file_size": self.max_file_size,
+            "formats": list(self.formats),
         }
 
 
@@ -88,6 +94,7 @@ def sync(
     exclude: ExcludeOption = None,
     delete: DeleteOption = False,
     max_file_size: SizeOption = None,
+    formats: FormatOption = None,
     identity: IdentityOption = None,
     password: PasswordOption = False,
     accept_fingerprint: AcceptOption = None,
@@ -102,7 +109,8 @@ def sync(
     async def work(terminal: Terminal) -> int:
         target, path = parse_location(location)
         size = parse_size(max_file_size) if max_file_size else None
-        wish = Wish(path or "~", mode, once, tuple(include or ()), tuple(exclude or ()), delete, size)
+        patterns = tuple(include or ()), tuple(exclude or ())
+        wish = Wish(path or "~", mode, once, *patterns, delete, size, tuple(formats or ()))
         async with (
             open_client(ServerChoice(url, data_dir)) as client,
             open_session(client, terminal, target, Login(identity, password, accept_fingerprint)) as session,

@@ -62,6 +62,7 @@ class FoundRuns:
         self._db = db
         self._source = source
         self._formats = formats
+        self._unwanted = {one.FORMAT for one in FORMATS} - {one.FORMAT for one in formats}
         self._clock = clock
         self._runs = RunStore(db)
         self._files = RunFiles(db)
@@ -95,10 +96,10 @@ class FoundRuns:
         plans = plan_runs(entries, self._formats)
         known = self._runs.known(self._source.sync_id, self._names())
         fresh = [plan for path, plan in plans.items() if self._plans.get(path) != plan or path not in known]
-        removed: list[str] = []
+        removed = self._forget_unwanted()
         if lost := known - plans.keys():
             with self._db.writing() as connection:
-                removed = self._runs.mark_gone(connection, self._source.scope, lost, at=self._clock())
+                removed += self._runs.mark_gone(connection, self._source.scope, lost, at=self._clock())
         changed = [key for batch in split(fresh, _BATCH) for key in self._take(batch)]
         self._plans = plans
         self._roles = _find_roles(plans.values())
@@ -129,7 +130,15 @@ class FoundRuns:
     # The index
 
     def _names(self) -> set[str]:
-        return {one.FORMAT for one in FORMATS} | {one.FORMAT for one in self._formats}
+        return {one.FORMAT for one in self._formats}
+
+    def _forget_unwanted(self) -> list[str]:
+        """Drop the runs of formats that are not to be recognised any more; return their keys."""
+        paths = self._runs.known(self._source.sync_id, self._unwanted) if self._unwanted else set()
+        if not paths:
+            return []
+        with self._db.writing() as connection:
+            return self._runs.forget(connection, self._source.sync_id, paths)
 
     def _take(self, plans: Sequence[RunPlan]) -> list[str]:
         """Give new runs a row, and bring all rows' files in step."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
 from runferry.formats import METADATA_LIMIT, READERS, skip_reason
+from runferry.formats.recognition import FORMATS
 from runferry.ingest import Ingest, IngestResult, SyncSource
 from runferry.ingest.databases import DatabaseIngest, DatabaseNews
 from runferry.ingest.found_runs import FoundRuns
@@ -87,7 +88,9 @@ class ActiveSync:
         self._asked = asyncio.Event()
         self._source = SyncSource(record.id, record.server_id, record.remote_root, self.local_root)
         self.ingesting = asyncio.Lock()
-        self._found = FoundRuns(places.db, self._source)
+        chosen = record.options.get("formats")
+        formats = [one for one in FORMATS if not chosen or one.FORMAT in chosen]
+        self._found = FoundRuns(places.db, self._source, formats=formats)
         self._finder = self._make_finder()
         self._databases = self._make_database_feed()
         self._refused: frozenset[str] = frozenset()
@@ -189,6 +192,7 @@ class ActiveSync:
             ingesting=self.ingesting,
             tell=self._tell,
             tell_points=self._tell_points,
+            formats=frozenset(self.record.options.get("formats") or ()) or None,
         )
         return DatabaseFeed(places, lambda: self._session)
 

@@ -38,7 +38,10 @@ SMART_LIMIT = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class FeedPlaces:
-    """What a feed works with. ``folder`` is for its snapshots alone: what is in it is removed at both ends."""
+    """What a feed works with. ``folder`` is for its snapshots alone: what is in it is removed at both ends.
+
+    Databases of no other ``formats`` are read; None: of all.
+    """
 
     ingest: DatabaseIngest
     remote: Remote
@@ -48,6 +51,7 @@ class FeedPlaces:
     ingesting: asyncio.Lock
     tell: Callable[[IngestResult], None]
     tell_points: Callable[[DatabaseNews], None]
+    formats: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -113,7 +117,8 @@ class DatabaseFeed:
             return
         paths = [path for path, entry in entries.items() if entry.kind is Kind.FILE] if has_any else []
         self._listing = await in_thread(Listing, paths)
-        found = find_databases(self._listing)
+        chosen = self._places.formats
+        found = {path: name for path, name in find_databases(self._listing).items() if not chosen or name in chosen}
         self._states = {path: self._states.get(path) or _State(name) for path, name in found.items()}
         self._problems = {path: problem for path, problem in self._problems.items() if path in found}
         async with self._places.ingesting:

@@ -11,16 +11,24 @@ from typing import Any
 from pathspec import GitIgnoreSpec
 
 from runferry.errors import InvalidRequest
+from runferry.formats import mlflow_db, trackio
+from runferry.formats.recognition import FORMATS_BY_NAME
 from runferry.service.records import SyncRecord
 from runferry.store.names import FOLDING
 from runferry.sync.spec import Mode, SyncSpec
 
 FOLDERS = {Mode.SMART: "cache", Mode.MIRROR: "mirror"}
 
+KNOWN_FORMATS = frozenset({*FORMATS_BY_NAME, trackio.FORMAT, mlflow_db.FORMAT})
+"""The names of the formats that can be chosen."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModeRequest:
-    """How to keep a root. ``interval`` is in seconds; ``is_additional`` leaves other syncs of the mode running."""
+    """How to keep a root. ``interval`` is in seconds; ``is_additional`` leaves other syncs of the mode running.
+
+    With ``formats`` runs of no other tools are recognised, but Runicorn's always.
+    """
 
     mode: Mode
     remote_root: str
@@ -30,10 +38,14 @@ class ModeRequest:
     exclude: tuple[str, ...] = ()
     max_file_size: int | None = None
     delete: bool = False
+    formats: tuple[str, ...] = ()
     is_additional: bool = False
 
     def check(self) -> None:
-        """Raise InvalidRequest, naming the field, for patterns that are none."""
+        """Raise InvalidRequest, naming the field, for patterns that are none, and formats that there are not."""
+        for name in self.formats:
+            if name not in KNOWN_FORMATS:
+                raise InvalidRequest(f"formats: {name!r} is none of {', '.join(sorted(KNOWN_FORMATS))}.")
         for field, patterns in (("include", self.include), ("exclude", self.exclude)):
             for pattern in patterns:
                 if not is_pattern(pattern):
@@ -46,7 +58,7 @@ class ModeRequest:
         """Return what is stored of it, JSON-safe."""
         left_out = ("mode", "remote_root", "is_additional")
         options = {key: value for key, value in asdict(self).items() if key not in left_out}
-        return options | {"include": list(self.include), "exclude": list(self.exclude)}
+        return options | {name: list(getattr(self, name)) for name in ("include", "exclude", "formats")}
 
 
 def make_spec(record: SyncRecord) -> SyncSpec:

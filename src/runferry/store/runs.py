@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, not_, or_, select, update
 
 from runferry.errors import Ambiguous, NotFound, RunferryError
 from runferry.model import Liveness, ProcessQuestion, ProcessState, Run, RunStatus
@@ -270,6 +270,15 @@ class RunStore:
         upsert(connection, runs, list(changed.values()), keys=["sync_id", "path"])
         write_facts(connection, scope.sync_id, scope.server_id, [run for run in found if run.path in changed])
         return [str(row["key"]) for row in changed.values()]
+
+    def forget(self, connection: Connection, sync_id: int, paths: Collection[str]) -> list[str]:
+        """Drop one sync's rows of runs that are none, with all that was derived from them; return their keys."""
+        keys: list[str] = []
+        for part in split(paths):
+            is_meant = (runs.c.sync_id == sync_id) & runs.c.path.in_(part)
+            keys.extend(connection.execute(select(runs.c.key).where(is_meant)).scalars())
+            connection.execute(delete(runs).where(is_meant))
+        return keys
 
     def mark_gone(self, connection: Connection, scope: SyncScope, paths: Collection[str], *, at: float) -> list[str]:
         """Mark the runs in these directories as gone from the server; return the keys of those that were there.

@@ -13,9 +13,10 @@ from tests.support.mixed_tree import age, write_mixed
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
 
-from runferry.errors import NotFound
+from runferry.errors import InvalidRequest, NotFound
 from runferry.service.connections import ConnectRequest
 from runferry.service.logs import LogQuery
+from runferry.service.modes import ModeRequest
 from runferry.service.views import RunView
 from runferry.ssh.credentials import Credentials
 from runferry.ssh.target import Target
@@ -142,3 +143,28 @@ async def test_a_folder_is_told_by_the_tools_that_wrote_in_it(
         report = await ferry.service.examine(ConnectRequest(target, credentials), str(root))
         assert report.steps[-1].name == "runs"
         assert f"{len(logged)} in {root}: " in report.steps[-1].message
+
+
+async def test_only_runs_of_the_chosen_tools_are_recognised(
+    sshd: Sshd, tmp_path: Path, mixed: tuple[Path, Mapping[str, dict[str, Any]]]
+) -> None:
+    root, logged = mixed
+    own = {path for path, one in logged.items() if one.get("format") == "runicorn"}
+    tensorboard = {path for path in logged if "/tensorboard" in path}
+    async with Ferry(tmp_path) as ferry:
+        await ferry.connect(sshd)
+        await ferry.keep(root, Mode.SMART)
+        await wait_for_runs(ferry, set(logged))
+        request = ModeRequest(Mode.SMART, str(root), 2.0, formats=("tensorboard",))
+        await ferry.service.configure_mode(request)
+
+        async def are_chosen() -> bool:
+            shown = await list_runs(ferry)
+            return own | tensorboard <= set(shown) and {view.format for view in shown.values()} == {
+                "runicorn",
+                "tensorboard",
+            }
+
+        await eventually(are_chosen, within=20, what="runs of TensorBoard and Runicorn alone")
+        with pytest.raises(InvalidRequest, match="formats: 'aim' is none of"):
+            await ferry.service.configure_mode(ModeRequest(Mode.SMART, str(root), 2.0, formats=("aim",)))
