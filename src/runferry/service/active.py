@@ -11,7 +11,6 @@ from pathlib import Path
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
 from runferry.formats import METADATA_LIMIT, READERS, skip_reason
-from runferry.formats.recognition import FORMATS
 from runferry.ingest import Ingest, IngestResult, SyncSource
 from runferry.ingest.databases import DatabaseIngest, DatabaseNews
 from runferry.ingest.found_runs import FoundRuns
@@ -21,7 +20,7 @@ from runferry.service.database_feed import DatabaseFeed, FeedPlaces
 from runferry.service.durability import Durability
 from runferry.service.events import EventBus
 from runferry.service.landings import Landings
-from runferry.service.modes import make_spec
+from runferry.service.modes import choose_formats, make_spec
 from runferry.service.records import SyncRecord
 from runferry.service.run_finder import FinderPlaces, RunFinder
 from runferry.service.series_feeds import SeriesFeeds
@@ -88,9 +87,7 @@ class ActiveSync:
         self._asked = asyncio.Event()
         self._source = SyncSource(record.id, record.server_id, record.remote_root, self.local_root)
         self.ingesting = asyncio.Lock()
-        chosen = record.options.get("formats")
-        formats = [one for one in FORMATS if not chosen or one.FORMAT in chosen]
-        self._found = FoundRuns(places.db, self._source, formats=formats)
+        self._found = FoundRuns(places.db, self._source, formats=choose_formats(record))
         self._finder = self._make_finder()
         self._databases = self._make_database_feed()
         self._refused: frozenset[str] = frozenset()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -12,7 +12,8 @@ from pathspec import GitIgnoreSpec
 
 from runferry.errors import InvalidRequest
 from runferry.formats import mlflow_db, trackio
-from runferry.formats.recognition import FORMATS_BY_NAME
+from runferry.formats.recognition import FORMATS, FORMATS_BY_NAME
+from runferry.formats.run_format import RunFormat
 from runferry.service.records import SyncRecord
 from runferry.store.names import FOLDING
 from runferry.sync.spec import Mode, SyncSpec
@@ -74,6 +75,12 @@ def make_spec(record: SyncRecord) -> SyncSpec:
         max_file_size=options.get("max_file_size"),
         delete=bool(options.get("delete")),
     )
+
+
+def choose_formats(record: SyncRecord) -> Sequence[RunFormat]:
+    """Return the formats whose runs a sync recognises."""
+    chosen = record.options.get("formats")
+    return [one for one in FORMATS if not chosen or one.FORMAT in chosen]
 
 
 def is_pattern(text: str) -> bool:

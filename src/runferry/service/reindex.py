@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
 from runferry.ingest import Ingest, SyncSource
+from runferry.ingest.found_runs import FoundRuns
+from runferry.model import Entry, Version
 from runferry.service.active import ActiveSync
+from runferry.service.modes import choose_formats
 from runferry.service.records import Records, SyncRecord
 from runferry.service.series_feeds import SeriesFeeds
 from runferry.service.tasks import Tasks
@@ -106,7 +109,17 @@ class Reindex:
         listing = {path: one.entry for path, one in known.items() if one.gone_at is None}
         root = self._data_dir / record.local_dir
         source = SyncSource(record.id, record.server_id, record.remote_root, root)
-        return len((await self._ingest.rebuild(source, listing)).changed)
+        changed = len((await self._ingest.rebuild(source, listing)).changed)
+        held = {path: one.held.version for path, one in known.items() if one.held is not None}
+        return changed + await in_thread(self._rebuild_found, record, source, listing, held)
+
+    def _rebuild_found(
+        self, record: SyncRecord, source: SyncSource, listing: Mapping[str, Entry], held: Mapping[str, Version]
+    ) -> int:
+        """Recognise other tools' runs anew, and read their cards; return how many changed."""
+        found = FoundRuns(self._db, source, formats=choose_formats(record))
+        survey = found.survey(listing)
+        return len({*survey.changed, *survey.removed, *found.read_cards(list(found.plans), {}, held)})
 
     def _note(self, **values: object) -> None:
         self.view = replace(self.view, **values)  # type: ignore[arg-type]  # names and types are those above

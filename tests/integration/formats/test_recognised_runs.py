@@ -14,12 +14,15 @@ from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
 
 from runferry.errors import InvalidRequest, NotFound
+from runferry.formats.run_format import HEAD, TAIL
 from runferry.service.connections import ConnectRequest
 from runferry.service.logs import LogQuery
 from runferry.service.modes import ModeRequest
 from runferry.service.views import RunView
 from runferry.ssh.credentials import Credentials
 from runferry.ssh.target import Target
+from runferry.store.db import Database
+from runferry.store.run_files import Role, RunFiles
 from runferry.store.run_list import RunFilter
 from runferry.sync.spec import Mode
 
@@ -63,6 +66,25 @@ async def find_untrue(ferry: Ferry, logged: Mapping[str, dict[str, Any]]) -> lis
     return untrue
 
 
+async def only_metadata_has_moved(ferry: Ferry, root: Path, local: Path) -> None:
+    """Check which files are here, and that no more bytes came than these, the ends of others, and the listing."""
+    sync_id = (await ferry.sync(Mode.SMART)).record.id
+    db = Database(ferry.data_dir / "runferry.db")
+    db.open()
+    try:
+        listed = RunFiles(db).list_held(sync_id, Role.DOCUMENT), RunFiles(db).list_held(sync_id, Role.EXCERPT)
+    finally:
+        db.close()
+    documents, excerpts = ({file.path for file, _ in found} for found in listed)
+    here = files_below(local)
+    assert {path for path in here if "/runs/20260101_000000_" not in path} <= documents
+    ends = sum(min((root / path).stat().st_size, HEAD + TAIL) for path in excerpts)
+    names = sum(1 for _ in root.rglob("*"))
+    status = await ferry.service.status()
+    assert status.current is not None
+    assert status.current.received_bytes < sum(map(len, here.values())) + ends + 300 * names + 100_000
+
+
 @pytest.mark.parametrize("mode", [Mode.MIRROR, Mode.SMART])
 async def test_every_run_of_every_tool_is_listed_once_with_what_was_logged(
     sshd: Sshd, tmp_path: Path, mixed: tuple[Path, Mapping[str, dict[str, Any]]], mode: Mode
@@ -78,11 +100,10 @@ async def test_every_run_of_every_tool_is_listed_once_with_what_was_logged(
 
         await eventually(are_told, within=20, what="what was logged")
         if mode is Mode.SMART:
-            large = {path for path in files_below(local) if (root / path).stat().st_size > 64 * 1024}
-            points = {
-                path for path in files_below(local) if "tfevents" in path or path.endswith((".wandb", ".swanlab"))
-            }
-            assert not large | points
+            await only_metadata_has_moved(ferry, root, local)
+        ferry.service.reindex.start()
+        assert (await ferry.service.reindex.finished()).error is None
+        assert not await find_untrue(ferry, logged)
     async with Ferry(tmp_path) as ferry:
         assert set(await list_runs(ferry)) == set(logged)
         assert not await find_untrue(ferry, logged)
