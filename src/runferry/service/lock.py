@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from runferry.errors import Conflict
@@ -19,7 +20,7 @@ class DataLock:
         self._handle: int | None = None
 
     def acquire(self) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        close_to_others(self._path.parent)
         handle = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
         try:
             lock(handle)
@@ -35,6 +36,13 @@ class DataLock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+def close_to_others(directory: Path) -> None:
+    """Make the directory if there is none, and let nobody but its owner in: what is below needs no more."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(PermissionError):  # somebody else's: that it can be used at all is their decision
+        directory.chmod(0o700)
 
 
 if sys.platform == "win32":
