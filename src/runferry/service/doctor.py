@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from runferry.blocking import in_thread
 from runferry.config import Settings
 from runferry.errors import RunferryError
+from runferry.formats.recognition import INSTALLED
 from runferry.model import Chunk
 from runferry.remote.base import Priority, Remote
 from runferry.remote.open import open_remote
@@ -59,6 +60,8 @@ class Doctor:
     async def examine(self, target: Target, credentials: Credentials, path: str | None = None) -> Report:
         """Try everything; with ``path`` say which runs that folder holds, too."""
         report = Report(str(target))
+        for problem in INSTALLED.problems:  # of this machine, not of the server: nothing fails by it
+            report.steps.append(Step("formats", True, problem))
         step = "route"
         try:
             route = await in_thread(resolve_route, target, self._settings.ssh_config)
