@@ -24,6 +24,9 @@ from runferry.sync.twins import Twins
 
 LOOK_AGAIN_RACY = 2.2
 
+LAG_TRIES, LAG_AFTER, LAG_LOOK_AGAIN = 4, 0.05, 60.0
+"""A file of which less is given than is listed: how often it is asked for soon, after how long first, and later."""
+
 ADOPTED_AFTER_NS = 60_000_000_000
 """How old a file must be for size and time alone to identify what landed before a crash."""
 
@@ -80,6 +83,7 @@ class Copy:
         self._tries: dict[str, int] = {}
         self._read_at_ns: dict[str, int] = {}
         self._disagreed: dict[str, tuple[Version, Version]] = {}
+        self._lagging: dict[str, tuple[Version, int]] = {}  # listed so, and so often not given whole
         self._clock_ns = 0
 
     @property
@@ -141,6 +145,9 @@ class Copy:
     def look_again(self, paths: Iterable[str]) -> list[str]:
         """Consider paths whose revisit is due."""
         entries = [self.listing[path] for path in paths if path in self.listing]
+        for entry in entries:
+            if entry.path in self._lagging:
+                self._disagreed.pop(entry.path, None)
         return self._consider_all(entries, {entry.path for entry in entries})
 
     def reconsider(self, paths: Iterable[str]) -> None:
@@ -244,7 +251,7 @@ class Copy:
         doubted = is_suspect or (held is not None and held.is_racy)
         step = decide(entry, held, is_suspect=doubted)
         if step is Step.NOTHING or self._disagreed.get(path) == (entry.version, held and held.version):
-            self._tell_disagreement(entry, held)
+            self._note_agreement(entry, held)
             self._list_only(entry, record)
             return Step.NOTHING
         if step is Step.DIRECTORY:
@@ -300,8 +307,9 @@ class Copy:
             self._revisits.plan(path, LOOK_AGAIN_RACY)
         if held.version == entry.version:
             self._disagreed.pop(path, None)
-        elif held.version.size < entry.size and landed.is_changed:
-            self._consider(entry)
+            self._lagging.pop(path, None)
+        elif held.version.size < entry.size:
+            self._settle_lag(entry, held, is_changed=landed.is_changed)
         else:
             self._settle_disagreement(path, entry.version, held.version)
 
@@ -318,15 +326,30 @@ class Copy:
             self._disagreed[path] = (listed, read)
             self._revisits.plan(path, 0.5)
 
-    def _tell_disagreement(self, entry: Entry, held: Held | None) -> None:
-        """Say where a server lists more bytes than it gives, and take it back where it no longer does."""
+    def _settle_lag(self, entry: Entry, held: Held, *, is_changed: bool) -> None:
+        """The read was older than the listing, usually: fetch what is missing. A server that never gives it is not
+        asked without end: a few times soon, then told of and asked once a minute.
+        """
         path = entry.path
-        if path in self._disagreed and held is not None and held.version.size < entry.size:
+        listed, tries = self._lagging.get(path, (entry.version, 0))
+        tries = 0 if is_changed or listed != entry.version else tries + 1
+        self._lagging[path] = entry.version, tries
+        if is_changed:
+            self._consider(entry)
+        elif tries <= LAG_TRIES:
+            self._revisits.plan(path, LAG_AFTER * 2**tries, is_awaited=True)
+        else:
             message = f"the server lists {entry.size} bytes of it and gives {held.version.size}"
             self._troubles[path] = Problem(path, ProblemCode.CHANGING, message)
-        elif path in self._disagreed and held is not None and held.version == entry.version:
-            del self._disagreed[path]
-            self._troubles.pop(path, None)
+            self._disagreed[path] = (entry.version, held.version)
+            self._revisits.plan(path, LAG_LOOK_AGAIN)
+
+    def _note_agreement(self, entry: Entry, held: Held | None) -> None:
+        """Take back what was told of a file whose server lists no more of it than it gives any longer."""
+        if entry.path in self._lagging and held is not None and held.version == entry.version:
+            del self._lagging[entry.path]
+            self._disagreed.pop(entry.path, None)
+            self._troubles.pop(entry.path, None)
 
     def _settle_orphan(self, landed: Landed) -> None:
         """It landed while its removal was being told: keep what we have, marked."""
@@ -363,6 +386,7 @@ class Copy:
             self._revisits.forget(path)
             self._unindex(path)
             self._vanished[path] = None
+            self._lagging.pop(path, None)
             for table in (self._troubles, self._skipped, self._scan_troubles):
                 table.pop(path, None)
             self._journal.lose(path, now)
