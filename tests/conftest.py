@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +17,11 @@ MakeSshd = Callable[..., Sshd]
 
 MakeAccount = Callable[..., Account]
 """Takes the arguments of ``tests.support.accounts.Account``."""
+
+
+def pytest_configure() -> None:
+    """A shell gives what it starts in the background an ignored SIGINT, which programs under test would inherit."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -15,6 +15,9 @@ import yaml
 DEPTH = 64
 """Levels kept; deeper ones are the string "..."."""
 
+NESTING = 500
+"""A document nested deeper than this is refused; libyaml's newer versions refuse one at a thousand levels themselves."""
+
 BUDGET = 200_000
 """Values in one document, those that aliases repeat counted again and again. A document with more is refused."""
 
@@ -112,6 +115,8 @@ class _Builder:
             event = next(self._events)
             if isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
                 level += 1
+                if DEPTH + level > NESTING:
+                    raise _TooMuch
             elif isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
                 level -= 1
 

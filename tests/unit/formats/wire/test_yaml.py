@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runferry.formats.wire.yaml import DEPTH, read_yaml, read_yaml_object
+from runferry.formats.wire.yaml import DEPTH, NESTING, read_yaml, read_yaml_object
 
 PLAIN = st.recursive(
     st.none()
@@ -66,11 +66,16 @@ def test_a_document_that_repeats_itself_without_end_is_refused() -> None:
 
 
 def test_what_lies_too_deep_is_cut() -> None:
-    value = read_yaml(b"[" * 5000 + b"]" * 5000)
+    value = read_yaml(b"[" * NESTING + b"]" * NESTING)
     for _ in range(DEPTH):
         assert isinstance(value, list)
         (value,) = value
     assert value == "..."
+
+
+@pytest.mark.parametrize("levels", [NESTING + 1, 5000])
+def test_what_nests_without_end_is_refused(levels: int) -> None:
+    assert read_yaml(b"[" * levels + b"]" * levels) is None
 
 
 def test_only_mappings_are_objects() -> None:
