@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 from tests.conftest import MakeSshd
-from tests.support.connecting import key_of, open_to, password, run
+from tests.support.connecting import Output, key_of, open_to, password, run
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
 
@@ -180,6 +180,22 @@ async def test_sftp_starts_and_a_server_without_it_is_told(make_sshd: MakeSshd, 
     link = await open_to(no_sftp, key_of(no_sftp), tmp_path)
     with pytest.raises(RemoteFailed):
         await link.start_sftp()
+    await link.close()
+
+
+async def test_where_one_session_is_allowed_each_may_follow_on_the_heels_of_the_last(
+    make_sshd: MakeSshd, tmp_path: Path
+) -> None:
+    server = make_sshd(extra_config="MaxSessions 1")
+    link = await open_to(server, key_of(server), tmp_path)
+    for _ in range(5):
+        channel, _ = await link.open_channel("sleep 0.05", Output)
+        channel.close()  # the server hears of it together with the next request
+    sftp = await link.start_sftp()
+    with pytest.raises(RemoteFailed, match="refused: open failed"):
+        await link.open_channel("true", Output)
+    sftp.exit()
+    assert await run(link, "echo freed") == "freed\n"
     await link.close()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -23,7 +24,15 @@ WINDOW = 16 * 1024 * 1024
 LARGEST_PACKET = 128 * 1024
 """Bytes in one packet: four times asyncssh's default, whose work is per packet (measured: a third faster)."""
 
+PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds before a refused session is asked for again: where MaxSessions is tight, a server counts one that has ended
+until it has cleaned up after it, and says nothing when it has.
+"""
+
+_ALL_TAKEN = frozenset({asyncssh.OPEN_CONNECT_FAILED, asyncssh.OPEN_RESOURCE_SHORTAGE})
+
 S = TypeVar("S", bound=asyncssh.SSHClientSession[bytes])
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +106,27 @@ class Link:
 
         Raises ConnectionLost where the link is broken, RemoteFailed where the server refuses.
         """
+        create = functools.partial(
+            self._end.connection.create_session,
+            session_factory,
+            command,
+            env=None,
+            send_env=None,
+            request_pty=False,
+            x11_forwarding=False,
+            encoding=None,
+            window=window,
+            max_pktsize=LARGEST_PACKET,
+        )
         async with self._translated():
-            channel, session = await self._end.connection.create_session(
-                session_factory,
-                command,
-                env=None,
-                send_env=None,
-                request_pty=False,
-                x11_forwarding=False,
-                encoding=None,
-                window=window,
-                max_pktsize=LARGEST_PACKET,
-            )
+            channel, session = await ask_until_free(create)
         return channel, session  # type: ignore[return-value]  # the factory's own type, as asyncssh promises
 
     async def start_sftp(self) -> asyncssh.SFTPClient:
         """Start an SFTP session; the caller ends it. Raises as ``open_channel`` does."""
         async with self._translated():
-            return await self._end.connection.start_sftp_client(env=None, send_env=None)
+            start = functools.partial(self._end.connection.start_sftp_client, env=None, send_env=None)
+            return await ask_until_free(start)
 
     async def wait_closed(self) -> None:
         """Wait until the link has ended, for whatever reason."""
@@ -131,6 +143,18 @@ class Link:
                 yield
         except (asyncssh.Error, OSError, ValueError) as error:
             raise translate_link_error(error, self.route.id, is_open=self.is_open) from error
+
+
+async def ask_until_free(open_session: Callable[[], Awaitable[T]]) -> T:
+    """Open a session, asking again for a moment where the server says that it has none to give."""
+    for pause in PAUSES:
+        try:
+            return await open_session()
+        except asyncssh.ChannelOpenError as error:
+            if error.code not in _ALL_TAKEN:
+                raise
+        await asyncio.sleep(pause)
+    return await open_session()
 
 
 async def close_hops(passed: Sequence[Passed]) -> None:
