@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import zlib
@@ -10,15 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.ferry import Ferry, files_below
-from tests.support.liar import CLOCK, Liar, Talk, row
-from tests.support.sshd import Sshd
-from tests.support.waiting import eventually
 
 from runferry.agent import wire
+from runferry.remote import agent as remote_agent
+from runferry.remote import parts
 from runferry.service.modes import ModeRequest
 from runferry.service.views import SyncView
+from runferry.sync import copy
 from runferry.sync.spec import Mode, SessionState
+from tests.support.disks import shrink_disk
+from tests.support.ferry import Ferry, files_below
+from tests.support.liar import CLOCK, OLD, Liar, Talk, row
+from tests.support.sshd import Sshd
+from tests.support.waiting import eventually
 
 
 def memory() -> int:
@@ -146,6 +151,73 @@ async def test_a_size_that_disagrees_with_the_bytes_is_told_and_never_read_in_a_
         await eventually(is_told, within=15, what="the disagreement to be told")
         assert len(liar.asked) - began < 60
         assert files_below(local).get(name, b"") in {b"", b"x" * 50}
+
+
+async def test_a_listing_that_never_ends_is_left_at_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "MOST_ENTRIES", 10_000)
+
+    async def tell(talk: Talk, number: int, body: dict[str, Any]) -> None:
+        for part in itertools.count():
+            await talk.say(wire.PART, number, {"e": [["", [row(f"{part}-{n}", 1) for n in range(1000)]]]})
+
+    async with Liar() as liar, Ferry(tmp_path) as ferry:
+        liar.lies[wire.FOLLOW] = tell
+        local = await mirror(ferry, liar)
+        assert "more than 10000 names" in str((await failing(ferry)).progress.last_error)
+        assert files_below(local) == {}
+
+
+async def test_a_root_that_grows_without_end_change_by_change_is_left_at_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copy, "MOST_ENTRIES", 3000)
+
+    async with Liar() as liar, Ferry(tmp_path) as ferry:
+
+        async def tell(talk: Talk, number: int, body: dict[str, Any]) -> None:
+            await liar.list_to(talk, number, {})
+            end = {"root": [1, 2], "clock": CLOCK, "complete": False}
+            for part in range(100):
+                rows = [row(f"{part}-{n}", 0, kind=1) for n in range(100)]
+                await talk.say(wire.PART, number, {"e": [["", rows]], "end": end})
+
+        liar.lies[wire.FOLLOW] = tell
+        await mirror(ferry, liar)
+        assert "More than 3000 names" in str((await failing(ferry)).progress.last_error)
+
+
+async def test_a_server_that_answers_pings_and_nothing_else_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_agent, "ANSWER_TIMEOUT", 0.5)
+
+    async def stall(talk: Talk, number: int, body: dict[str, Any]) -> None:
+        """Say nothing, and go on answering whatever else is asked."""
+
+    async with Liar() as liar, Ferry(tmp_path) as ferry:
+        liar.lies[wire.FOLLOW] = stall
+        await mirror(ferry, liar)
+        assert "has not answered" in str((await failing(ferry)).progress.last_error)
+
+
+async def test_a_file_without_end_leaves_the_reserve_of_the_disk_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = 2**42
+    shrink_disk(monkeypatch, tmp_path, size=60 * 2**20)
+
+    async def tell(talk: Talk, number: int, body: dict[str, Any]) -> None:
+        for start in range(0, body["length"], 2**18):
+            await talk.say_raw(wire.DATA, number, bytes(min(2**18, body["length"] - start)))
+        end = {"stable": True, "clock": CLOCK, "v": [size, OLD, OLD, 7, 1], "head": "", "tail": ""}
+        await talk.say(wire.RESULT, number, end)
+
+    async with Liar() as liar, Ferry(tmp_path, disk_reserve=20 * 2**20) as ferry:
+        liar.rows, liar.lies[wire.READ] = {"": [row("model.bin", size)]}, tell
+        local = await mirror(ferry, liar)
+        assert "disk_reserve_bytes" in str((await failing(ferry)).progress.last_error)
+        assert files_below(local) == {}
+        assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 41 * 2**20
 
 
 async def test_names_that_cannot_both_be_and_names_that_attack_screens_land_inside_the_copy(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from runferry.config import Settings
+from runferry.config import DEFAULT_DISK_RESERVE, Settings
 from runferry.service.connections import ConnectRequest
 from runferry.service.modes import ModeRequest
 from runferry.service.service import Service
@@ -35,9 +35,15 @@ class Ferry:
         *,
         second_look_after: float = SECOND_LOOK_AFTER,
         probe_volume: Callable[[Path], bool] = probe_volume,
+        disk_reserve: int = DEFAULT_DISK_RESERVE,
     ) -> None:
         self.data_dir = folder / "data"
-        settings = Settings(self.data_dir, ssh_config=folder / "no-config", user_known_hosts=folder / "no-known-hosts")
+        settings = Settings(
+            self.data_dir,
+            ssh_config=folder / "no-config",
+            user_known_hosts=folder / "no-known-hosts",
+            disk_reserve_bytes=disk_reserve,
+        )
         self.service = Service(settings, second_look_after=second_look_after, probe_volume=probe_volume)
 
     async def __aenter__(self) -> Ferry:

@@ -93,7 +93,7 @@ class AgentRemote:
         has_begun = False
         async with self._dialogue.ask(wire.FOLLOW, body, subject=root, limit=_BACKLOG) as exchange:
             while True:
-                change = await self._take_change(exchange, assembly)
+                change = await self._take_change(exchange, assembly, patience=None if has_begun else ANSWER_TIMEOUT)
                 for _ in range(_MERGED):
                     if not exchange.has_ready:
                         break
@@ -172,7 +172,8 @@ class AgentRemote:
 
     async def ping(self) -> float:
         began = time.perf_counter()
-        await self._ask(wire.PING, {}, "")
+        with self._dialogue.strictly():
+            await self._ask(wire.PING, {}, "")
         return time.perf_counter() - began
 
     async def close(self) -> None:
@@ -191,14 +192,14 @@ class AgentRemote:
     def _bulk(self, root: str, priority: Priority, **fields: object) -> dict[str, object]:
         return {"root": check_root(root), "priority": int(priority), "squeeze": self._speed.is_slow, **fields}
 
-    async def _take_change(self, exchange: Exchange, assembly: Assembly) -> Change:
+    async def _take_change(
+        self, exchange: Exchange, assembly: Assembly, *, patience: float | None = ANSWER_TIMEOUT
+    ) -> Change:
+        """Return the next change, of which the first part may take ``patience`` seconds (None: for ever)."""
         with self._dialogue.strictly():
-            change: Change | None = None
-            is_waiting = True
+            change = assembly.add(read_body(await exchange.take(timeout=patience)))
             while change is None:
-                frame = await exchange.take(timeout=None if is_waiting else ANSWER_TIMEOUT)
-                change = assembly.add(read_body(frame))
-                is_waiting = False
+                change = assembly.add(read_body(await exchange.take(timeout=ANSWER_TIMEOUT)))
         while assembly.notes:
             self.add_tried(assembly.notes.pop(0))
         return change

@@ -56,7 +56,8 @@ class Exchange:
         frame = self._frames.popleft()
         self._waiting -= frame.size
         if frame.kind == wire.ERROR:
-            raise self._dialogue.read_error(frame, self._subject)
+            with self._dialogue.strictly():
+                raise self._dialogue.read_error(frame, self._subject)
         return frame
 
     def give(self, frame: Frame) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 
-from runferry.agent import names
+from runferry.agent import names, wire
 from runferry.agent.read import TAIL, Refused, head_length
 from runferry.agent.scan import locate, name_error
 from runferry.errors import ConnectionLost, RemoteFailed, RunferryError
@@ -82,16 +82,18 @@ class SftpRemote:
             raise _refuse(error, path) from error
 
     async def scan(self, root: str) -> Snapshot:
-        try:
-            return to_snapshot(await self._poller(root).scan())
-        except OSError as error:
-            raise _refuse(error, root) from error
+        with _believing():
+            try:
+                return to_snapshot(await self._poller(root).scan())
+            except OSError as error:
+                raise _refuse(error, root) from error
 
     async def follow(self, root: str, *, interval: float) -> AsyncGenerator[Change, None]:
         changes = self._poller(root).follow(interval)
         try:
-            async for change in changes:
-                yield change
+            with _believing():
+                async for change in changes:
+                    yield change
         except OSError as error:
             raise _refuse(error, root) from error
         finally:
@@ -211,6 +213,15 @@ async def _hash_before(file: SftpFile, offset: int) -> tuple[bytes, bytes]:
     if len(first) < size or len(last) < reach:
         return b"", b""
     return hashlib.blake2b(first, digest_size=16).digest(), hashlib.blake2b(last, digest_size=16).digest()
+
+
+@contextmanager
+def _believing() -> Iterator[None]:
+    """Let a listing that cannot be true end as RemoteFailed."""
+    try:
+        yield
+    except wire.Violation as violation:
+        raise RemoteFailed(f"The server's SFTP cannot be believed: {violation}.") from violation
 
 
 def _refuse(error: OSError, path: str) -> RunferryError:

@@ -27,6 +27,12 @@ from runferry.remote.parts import MOST_SIGNED
 
 CALL_TIMEOUT = 60.0
 
+MOST_IN_DIRECTORY = 1_000_000
+"""Names in one directory, which a server can make up for ever."""
+
+_LONGEST_TEXT = 4096
+"""Bytes of a name, a path or a link's target: PATH_MAX of Linux."""
+
 T = TypeVar("T")
 
 
@@ -71,7 +77,7 @@ class SftpFiles:
         real = await _call(lambda: self._client.realpath(path))
         if not isinstance(real, bytes) or not real.startswith(b"/"):
             raise RemoteFailed("The server's SFTP answered a path that is none.")
-        return real
+        return check_length(real)
 
     async def status(self, path: bytes, *, follow: bool) -> Status:
         """Return what a path is, or with ``follow`` what it leads to."""
@@ -86,7 +92,9 @@ class SftpFiles:
             async for item in self._client.scandir(directory):
                 name = item.filename if isinstance(item.filename, bytes) else item.filename.encode()
                 if name not in (b"", b".", b"..") and b"/" not in name and b"\0" not in name:
-                    found[names.decode(name)] = _status(item.attrs)
+                    found[names.decode(check_length(name))] = _status(item.attrs)
+                if len(found) > MOST_IN_DIRECTORY:
+                    raise RemoteFailed(f"A directory of the server has more than {MOST_IN_DIRECTORY} names.")
 
         await _call(collect)
         return found
@@ -168,7 +176,7 @@ class SftpFiles:
             found = await _call(lambda: self._client.readlink(path))
         except OSError as error:
             return None, explain(error)
-        target = names.escape(names.decode(found if isinstance(found, bytes) else found.encode()))
+        target = names.escape(names.decode(check_length(found if isinstance(found, bytes) else found.encode())))
         try:
             await self.status(path, follow=True)
         except FileNotFoundError:
@@ -176,6 +184,13 @@ class SftpFiles:
         except OSError:
             pass  # it leads to where we may not look
         return target, ("link", f"symbolic link to {target}; not followed")
+
+
+def check_length(name: bytes) -> bytes:
+    """Return a name a server tells of; raise RemoteFailed where no system has names of that length."""
+    if len(name) > _LONGEST_TEXT:
+        raise RemoteFailed(f"The server's SFTP tells of a name of {len(name)} bytes, which cannot be.")
+    return name
 
 
 def _status(attrs: asyncssh.SFTPAttrs) -> Status:

@@ -67,6 +67,7 @@ class SyncPlaces:
     admit: Callable[[int, Mapping[str, int]], Awaitable[Mapping[str, RunferryError]]]
     second_look_after: float
     probe_volume: Callable[[Path], bool]
+    disk_reserve: int
 
 
 class ActiveSync:
@@ -202,7 +203,7 @@ class ActiveSync:
         return SyncSession(
             spec,
             remote=self.held.remote,
-            tree=LocalTree(self.local_root, staging),
+            tree=LocalTree(self.local_root, staging, reserve=self._places.disk_reserve),
             state=SyncState(self._places.db, spec.sync_id),
             wants=self._wants if spec.mode is Mode.SMART else self._wants_all,
             skip_reason=find_skip_reason,

@@ -117,6 +117,7 @@ class Service:
             admit=self.cache.admit,
             second_look_after=second_look_after,
             probe_volume=probe_volume,
+            disk_reserve=settings.disk_reserve_bytes,
         )
         self._syncs = Syncs(places, clock=clock)
         self.demand = Demand(self._syncs, attentions)

@@ -25,6 +25,7 @@ from runferry.agent.read import head_length
 from runferry.errors import DiskFull, InvalidRequest, LocalCopyDamaged
 from runferry.model import Problem, ProblemCode
 from runferry.store.names import folds_names, is_folding, name_locally, name_remotely
+from runferry.store.room import Room
 
 DIGEST_SIZE = 16
 TAIL = 4096
@@ -75,12 +76,15 @@ def probe_volume(staging: Path) -> bool:
 
 
 class LocalTree:
-    """One local copy below ``root``, with its ``staging`` directory on the same volume."""
+    """One local copy below ``root``, with its ``staging`` directory on the same volume, of which ``reserve`` bytes
+    stay free: what would reach into them is not written, and DiskFull says so.
+    """
 
-    def __init__(self, root: Path, staging: Path) -> None:
+    def __init__(self, root: Path, staging: Path, *, reserve: int = 0) -> None:
         self.root = root
         self.staging = staging
         self._root = os.fspath(root)
+        self._room = Room(staging, reserve)
         self._is_folding = is_folding(root)
         self._known_directories: set[str] = set()
         self._numbers = count()
@@ -131,6 +135,7 @@ class LocalTree:
         Raises DiskFull.
         """
         problems = []
+        self._room.take(sum(len(landing.data) for landing in landings))
         for landing in landings:
             try:
                 self._land(landing)
@@ -145,8 +150,9 @@ class LocalTree:
     def append(self, path: str, data: bytes, *, offset: int, mtime_ns: int) -> None:
         """Write ``data`` at ``offset``, which must be where the committed bytes end; later ones are cut off first.
 
-        Raises LocalCopyDamaged when the local file is shorter than ``offset``, or gone.
+        Raises LocalCopyDamaged when the local file is shorter than ``offset``, or gone; DiskFull.
         """
+        self._room.take(len(data))
         with _translating(path):
             descriptor = os.open(self.locate(path), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
@@ -171,6 +177,7 @@ class LocalTree:
             origin, staged = self.locate(source), self._staged_name()
             try:
                 if is_copy:
+                    self._room.take(os.path.getsize(origin))
                     shutil.copy2(origin, staged, follow_symlinks=False)
                 else:
                     os.link(origin, staged, follow_symlinks=False)
@@ -181,7 +188,7 @@ class LocalTree:
     def stage(self, name: str) -> StagedFile:
         """Open the staging file ``name``, keeping what it already holds."""
         with _translating(name):
-            return StagedFile(self.staging / name)
+            return StagedFile(self.staging / name, self._room)
 
     def land_staged(self, name: str, path: str, *, mtime_ns: int) -> None:
         """Swap a finished staging file in."""
@@ -333,7 +340,8 @@ class LocalTree:
 class StagedFile:
     """A big file under way, written from front to back; it hashes as it goes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, room: Room) -> None:
+        self._room = room
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         self._hash = xxh3_128()
         self.length = 0
@@ -347,6 +355,7 @@ class StagedFile:
 
     def add(self, data: bytes) -> None:
         """Write ``data`` behind what is there. Raises DiskFull."""
+        self._room.take(len(data))
         with _translating("staging"):
             _write_all(self._descriptor, data, self.length)
         self._hash.update(data)

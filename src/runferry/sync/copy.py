@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from runferry.errors import RemoteFailed
 from runferry.model import Change, Entry, Kind, Problem, ProblemCode, Version
 from runferry.remote.base import SMALL_FILE
+from runferry.remote.parts import MOST_ENTRIES
 from runferry.store.sync_state import FileRecord, Held
 from runferry.sync.backlog import Backlog
 from runferry.sync.diff import Difference, apply, difference_of
@@ -120,13 +122,18 @@ class Copy:
                 self._index(record.entry)
 
     def absorb(self, change: Change) -> list[str]:
-        """Take in a change; returns the directories that must be created locally."""
+        """Take in a change; returns the directories that must be created locally.
+
+        Raises RemoteFailed where more is listed, little by little, than any look at the root may hold.
+        """
         self._clock_ns = change.clock_ns
         difference = difference_of(self.listing, change)
         is_known = self.listing.__contains__
         fresh = {entry.path for entry in difference.upserts if not is_known(entry.path)}
         self._lose(difference, is_doubtful=any(problem.code in UNREAD for problem in change.problems))
         apply(self.listing, difference)
+        if len(self.listing) > MOST_ENTRIES:
+            raise RemoteFailed(f"More than {MOST_ENTRIES} names are listed below the root; choose a smaller one.")
         for entry in difference.upserts:
             self._index(entry)
             self._scan_troubles.pop(entry.path, None)

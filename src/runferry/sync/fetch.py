@@ -150,6 +150,7 @@ class Fetcher:
                 return last or chunk
             if chunk is None:
                 return last or Again(path, 0.0, is_rewritten=True)
+            is_dry = not chunk.data  # less is given than is listed
             if pending and not chunk.stable and len(pending) >= MOST_PENDING:
                 chunk = replace(chunk, data=b"", stable=True)
             pending += chunk.data
@@ -162,7 +163,7 @@ class Fetcher:
                 self._on_bytes(len(pending))
             last = self._grown(path, held, chunk, end, start)
             offset, pending = end, b""
-            if end >= chunk.version.size or end - start >= MOST_PER_VISIT:
+            if end >= chunk.version.size or end - start >= MOST_PER_VISIT or is_dry:
                 return last
         return last or Again(path, 0.1)
 

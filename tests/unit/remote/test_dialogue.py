@@ -113,6 +113,14 @@ async def test_a_part_that_cannot_be_true_drops_the_agent(part: object) -> None:
     await is_dropped(agent, task)
 
 
+@pytest.mark.parametrize(("kind", "body"), [(wire.ERROR, []), (wire.RESULT, 7)])
+async def test_a_ping_that_is_answered_with_nonsense_drops_the_agent(kind: int, body: object) -> None:
+    agent = Agent()
+    task = await asked(agent, agent.remote.ping())
+    agent.say(kind, agent.last, body)
+    await is_dropped(agent, task)
+
+
 @pytest.mark.parametrize(
     ("kind", "body"),
     [

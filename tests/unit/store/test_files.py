@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.disks import shrink_disk
 
-from runferry.errors import InvalidRequest, LocalCopyDamaged
+from runferry.errors import DiskFull, InvalidRequest, LocalCopyDamaged
 from runferry.store.files import Landing, LocalTree, check_path, content_hash
 
 
@@ -155,3 +156,24 @@ def test_only_empty_directories_are_removed(tree: LocalTree) -> None:
     assert (tree.root / "full/a.txt").exists()
     tree.land_many([Landing("bare/inner/b.txt", b"b", 0)])
     assert (tree.root / "bare/inner/b.txt").read_bytes() == b"b"
+
+
+def test_what_would_reach_into_the_reserve_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shrink_disk(monkeypatch, tmp_path, size=5000)
+    tree = LocalTree(tmp_path / "copy", tmp_path / "staging", reserve=1000)
+    tree.open()
+    tree.land_many([Landing("log.txt", b"x" * 3000, 1)])
+    staged = tree.stage("big")
+    for write in (
+        lambda: tree.land_many([Landing("more.txt", b"x" * 1001, 1)]),
+        lambda: tree.append("log.txt", b"x" * 1001, offset=3000, mtime_ns=2),
+        lambda: staged.add(b"x" * 1001),
+        lambda: tree.link("log.txt", "twin.txt", is_copy=True),
+    ):
+        with pytest.raises(DiskFull, match="disk_reserve_bytes"):
+            write()
+    assert (tmp_path / "copy" / "log.txt").stat().st_size == 3000
+    tree.append("log.txt", b"x" * 1000, offset=3000, mtime_ns=2)
+    staged.close()
+    (tmp_path / "copy" / "log.txt").unlink()
+    tree.land_many([Landing("after.txt", b"x" * 3000, 1)])
