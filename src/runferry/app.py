@@ -24,7 +24,7 @@ from runferry.api import CONNECTION, DeprecationHeaders, Guard, Neighbours, Rate
 from runferry.blocking import in_thread
 from runferry.config import Settings
 from runferry.errors import Conflict, InvalidRequest
-from runferry.service import Service
+from runferry.service import OpenStage, Service
 from runferry.web import install_pages
 
 SERVER_FILE = "server.json"
@@ -64,8 +64,10 @@ def calm_garbage_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
+def serve(settings: Settings, *, on_ready: OnReady | None = None, open_demo: OpenStage | None = None) -> None:
     """Serve until SIGINT or SIGTERM. ``on_ready`` is called with the address once requests are answered.
+
+    ``open_demo`` opens what the page's demo shows; without it there is none.
 
     Port 0 takes a free one. ``<data_dir>/server.json`` ({"url", "pid"}) tells other processes where the server is.
     Raises Conflict when the port is taken or the data directory is in use, InvalidRequest for an impossible host.
@@ -75,12 +77,14 @@ def serve(settings: Settings, *, on_ready: OnReady | None = None) -> None:
         contextlib.suppress(KeyboardInterrupt),
         asyncio.Runner(loop_factory=find_loop_factory()) as runner,
     ):
-        runner.run(serve_on(listener, settings, on_ready=on_ready))
+        runner.run(serve_on(listener, settings, on_ready=on_ready, open_demo=open_demo))
 
 
-async def serve_on(listener: socket.socket, settings: Settings, *, on_ready: OnReady | None = None) -> None:
+async def serve_on(
+    listener: socket.socket, settings: Settings, *, on_ready: OnReady | None, open_demo: OpenStage | None
+) -> None:
     """Serve on a listening socket until a signal ends it."""
-    async with Service(settings) as service:
+    async with Service(settings, open_demo=open_demo) as service:
         server = make_server(listener, settings, service, on_ready=on_ready)
         await server.serve(sockets=[listener])
 

@@ -14,4 +14,5 @@ export const keys = {
   downloads: ["downloads"],
   recycleBin: ["runs", "recycle-bin"],
   health: ["health"],
+  demo: ["demo"],
 } as const;

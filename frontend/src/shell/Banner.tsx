@@ -1,9 +1,11 @@
-/** What is wrong now, in one line above the page: Runferry unreachable, a server offline with the age of its data. */
+/** What one must know of all that a page shows, in a line above it: Runferry unreachable, a server offline with the age
+ * of its data, runs that are a demo. */
 import { Button } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link } from "wouter";
-import { UNREACHABLE } from "@/api/client";
+import { explain, UNREACHABLE } from "@/api/client";
+import { useDemo, useDemoChange } from "@/api/demo";
 import { useStreamState } from "@/api/events";
 import { type Connection, useConnections, useStatus } from "@/api/status";
 import { Age, Since } from "@/components/Age";
@@ -25,9 +27,38 @@ export function Banner() {
       </div>
     );
   }
-  return connections
-    .filter((one) => judge(one) !== "live")
-    .map((connection) => <Offline key={connection.connection_id} connection={connection} />);
+  return (
+    <>
+      <DemoNote />
+      {connections
+        .filter((one) => judge(one) !== "live")
+        .map((connection) => (
+          <Offline key={connection.connection_id} connection={connection} />
+        ))}
+    </>
+  );
+}
+
+function DemoNote() {
+  const server = useDemo()?.server;
+  const removal = useDemoChange("remove");
+  if (!server) return null;
+  return (
+    <div className={classes.banner} role="status" data-kind="demo">
+      <span>
+        The server <strong>{server}</strong> is a demo, simulated on this machine. Its runs are made up, and
+        end with Runferry. {removal.isError && explain(removal.error)}
+      </span>
+      <Button
+        variant="default"
+        size="compact-xs"
+        loading={removal.isPending}
+        onClick={() => removal.mutate()}
+      >
+        Remove the demo
+      </Button>
+    </div>
+  );
 }
 
 function Offline({ connection }: { connection: Connection }) {

@@ -3,8 +3,8 @@
  * darker. The same run has the same colour in table, chart and legend. Pure functions.
  */
 
-const OKABE_ITO = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c", "#b8a800"];
-const STEPS = [0, 0.32, -0.3];
+const OKABE_ITO = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c", "#a89a00"];
+const STEPS = [0, -0.3, 0.2];
 
 /** The colour at a place in a list of runs; after 24 it begins again. */
 export function colorAt(index: number): string {

@@ -151,6 +151,11 @@ class StatusAnswer(Answer):
     connections: list[ConnectionAnswer] | None = None
 
 
+class DemoAnswer(Answer):
+    is_offered: bool
+    server: Annotated[str | None, Field(description="The label of the simulated server, while the demo runs.")]
+
+
 class DirectoryItem(Answer):
     name: str
     path: str

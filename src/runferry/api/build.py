@@ -13,6 +13,7 @@ from runferry.api import (
     artifacts,
     cache,
     config,
+    demo,
     downloads,
     events,
     files,
@@ -62,6 +63,7 @@ def build_api(lifespan: Lifespan[FastAPI]) -> FastAPI:
         runs,
         events,
         health,
+        demo,
         legacy_ssh,
     ):
         app.include_router(module.router)

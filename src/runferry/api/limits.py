@@ -19,6 +19,7 @@ ENDPOINTS: Mapping[tuple[str, str], str] = {
     ("POST", "/api/unified/connect"): "connect",
     ("POST", "/api/ssh/connect"): "connect",  # the same door to the same servers: one window for both
     ("POST", "/api/doctor"): "connect",
+    ("POST", "/api/demo"): "connect",
     ("GET", "/api/unified/listdir"): "listdir",
     ("GET", "/api/ssh/listdir"): "listdir",
     ("POST", "/api/unified/configure_mode"): "configure_mode",

@@ -28,9 +28,11 @@ def serve(
 ) -> None:
     """Run the Runferry server until Ctrl-C.
 
-    It serves the API and the web page, and goes on with the syncs that were active before.
+    It serves the API and the web page, and goes on with the syncs that were active before. While there is nothing to
+    show, the page offers the demo of `runferry demo`.
     """
     from runferry.app import serve as serve_app  # it takes a second to load: only here
+    from runferry.demo.stage import find_stage
 
     terminal = Terminal()
 
@@ -43,7 +45,7 @@ def serve(
     try:
         settings = load_settings(data_dir, host=host, port=port)
         refuse_strangers(settings.host)
-        serve_app(settings, on_ready=show)
+        serve_app(settings, on_ready=show, open_demo=find_stage())
     except RunferryError as error:
         fail(terminal, error)
 

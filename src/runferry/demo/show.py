@@ -25,13 +25,12 @@ from runferry.demo.hosting import hosting
 from runferry.demo.jobs import CRASH_AFTER, Jobs
 from runferry.demo.server import DemoServer
 from runferry.demo.status_line import StatusLine, ask
-from runferry.demo.tree import build_tree
+from runferry.demo.tree import TREE, build_tree
 from runferry.errors import Conflict, InvalidRequest
 
 PORT = 23300
 PORTS_TRIED = 20
 ANSWER_SECONDS = 60.0
-TREE = "experiments"
 
 
 @dataclass(frozen=True, slots=True)

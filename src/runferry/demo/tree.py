@@ -14,6 +14,9 @@ from pathlib import Path
 
 from runferry.demo.training import Curves, Plan, RunWriter, make_rng, make_run_id, write_step
 
+TREE = "experiments"
+"""What the folder with the tree is called on the simulated server."""
+
 HOUR = 3600.0
 CHECKPOINT = 4 * 1024 * 1024
 DEAD_PID = 2**22 + 1

@@ -2,6 +2,7 @@
 
 from runferry.service.connections import ConnectRequest
 from runferry.service.curves import Axis, CurveQuery, CurveView, PointsPage, TextCurve
+from runferry.service.demo import DemoView, OpenStage, Stage
 from runferry.service.doctor import Report, Step
 from runferry.service.events import Event, EventBus, Subscription
 from runferry.service.log_follower import LogMessage, LogStart
@@ -26,6 +27,7 @@ __all__ = [
     "ConnectionView",
     "CurveQuery",
     "CurveView",
+    "DemoView",
     "Event",
     "EventBus",
     "Freshness",
@@ -36,6 +38,7 @@ __all__ = [
     "LogStart",
     "MissingRun",
     "ModeRequest",
+    "OpenStage",
     "PointsPage",
     "ReindexView",
     "Report",
@@ -43,6 +46,7 @@ __all__ = [
     "RunSeries",
     "RunView",
     "Service",
+    "Stage",
     "StatusView",
     "Step",
     "Subscription",

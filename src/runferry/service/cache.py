@@ -298,6 +298,10 @@ class Cache:
             with suppress(FileNotFoundError):
                 (self._data_dir / "staging" / str(sync_id) / name).unlink()
 
+    def drop_root(self, sync_id: int) -> None:
+        """Remember nothing of a sync that is to vanish: another one may get its number."""
+        self._roots.pop(sync_id, None)
+
     def _find_root(self, sync_id: int) -> Path:
         if sync_id not in self._roots:
             self._roots.update({one.id: self._data_dir / one.local_dir for one in self._records.list_syncs()})

@@ -18,7 +18,7 @@ from runferry.blocking import in_thread
 from runferry.errors import RunferryError
 from runferry.ingest.series import MOST_AT_ONCE, News, SeriesIngest
 from runferry.service.events import EventBus
-from runferry.service.tasks import Tasks
+from runferry.service.tasks import Tasks, end
 from runferry.store.db import Database
 from runferry.store.series import SeriesStore
 
@@ -102,6 +102,11 @@ class SeriesFeeds:
         if points:
             untold = {run_id: Untold(set(keys[run_id]), count) for run_id, count in points.items()}
             self._tasks.start(self._tell(untold), name="news of databases")
+
+    async def drop(self, sync_id: int) -> None:
+        """Read nothing more of a sync that is to vanish."""
+        self._feeds.pop(sync_id, None)
+        await end(self._running.pop(sync_id, None))
 
     async def close(self) -> None:
         await self._tasks.close()

@@ -23,6 +23,7 @@ from runferry.service.cache import Cache
 from runferry.service.configuration import Configuration
 from runferry.service.connections import Connections, ConnectRequest, Held
 from runferry.service.demand import Demand
+from runferry.service.demo import Demo, DemoTools, OpenStage
 from runferry.service.doctor import Doctor, Report
 from runferry.service.downloads import Downloads
 from runferry.service.durability import Durability
@@ -53,6 +54,7 @@ from runferry.ssh.target import Target
 from runferry.store.checkpoint import Checkpoints
 from runferry.store.db import Database
 from runferry.store.files import probe_volume
+from runferry.store.passing import PassingServer
 from runferry.store.run_list import RunFilter
 from runferry.sync.attention import Attentions
 from runferry.sync.safety import SECOND_LOOK_AFTER
@@ -80,8 +82,12 @@ class Service:
         is_resuming: bool = True,
         second_look_after: float = SECOND_LOOK_AFTER,
         probe_volume: Callable[[Path], bool] = probe_volume,
+        open_demo: OpenStage | None = None,
     ) -> None:
-        """``second_look_after``: see ``sync.safety``; ``probe_volume``: see ``store.files``."""
+        """``second_look_after``: see ``sync.safety``; ``probe_volume``: see ``store.files``.
+
+        ``open_demo`` opens what the demo shows; without it none is offered.
+        """
         self.data_dir: Path = settings.data_dir
         self.events = EventBus(epoch=secrets.token_hex(4))
         self._settings = settings
@@ -144,6 +150,18 @@ class Service:
         )
         self.lineage = Lineage(self._db, self.artifacts)
         self._runs = Runs(self._db, settings.data_dir, self._connections, self._syncs, clock=clock)
+        self.demo = Demo(
+            DemoTools(
+                self._connections,
+                self._syncs,
+                self._pool,
+                PassingServer(self._db, settings.data_dir),
+                self.events,
+                self._release_sync,
+                clock,
+            ),
+            open_demo,
+        )
 
     @property
     def uptime_seconds(self) -> float:
@@ -160,6 +178,7 @@ class Service:
             self._was_unclean = await in_thread(Records(self._db).mark_unclean)
             await self.recycle_bin.finish()
             await self._durability.open()
+            await self.demo.clear()
             await self._catch_up_series()
             self._opened_at = time.monotonic()
             self._is_open = True
@@ -183,6 +202,7 @@ class Service:
             await self.logs.close()
             await self._connections.stop_resuming()
             await self.reindex.close()
+            await self.demo.remove()
             await self._syncs.close()
             await self._feeds.close()
             await self.cache.close()
@@ -355,6 +375,10 @@ class Service:
         }
         self.events.publish("connection", data)
         self._runs.look_soon()
+
+    async def _release_sync(self, sync_id: int) -> None:
+        await self._feeds.drop(sync_id)
+        self.cache.drop_root(sync_id)
 
     def _note_runs_changed(self) -> None:
         self._runs.look_soon()

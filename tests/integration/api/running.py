@@ -17,6 +17,7 @@ from tests.support.waiting import eventually_now
 
 from runferry.app import Server, listen, make_server
 from runferry.config import DEFAULT_RATE_LIMITS, Settings, load_settings
+from runferry.demo.stage import open_stage
 from runferry.service import Service
 
 NO_LIMITS = dict.fromkeys(DEFAULT_RATE_LIMITS, 0)
@@ -82,7 +83,7 @@ def run_server(data_dir: Path, **settings: Any) -> Iterator[Running]:
     failures: list[BaseException] = []
 
     async def main() -> None:
-        async with Service(chosen) as service:
+        async with Service(chosen, open_demo=open_stage) as service:
             server = make_server(listener, chosen, service, on_ready=lambda _: is_ready.set())
             servers.append(server)
             await server.serve(sockets=[listener])

@@ -4,8 +4,9 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { get } from "@/api/client";
 import { keys } from "@/api/keys";
-import { useConnections } from "@/api/status";
+import { useConnections, useStatus } from "@/api/status";
 import { judge, Lamp } from "@/components/Lamp";
+import { TryDemo } from "@/components/TryDemo";
 import { type Location, parseLocation } from "@/format/location";
 import classes from "./Connect.module.css";
 
@@ -142,7 +143,25 @@ function Known({ isBusy, onConnect, onChoose, onOpen }: KnownProps) {
           ))}
         </Chips>
       )}
+      <NoServer />
     </>
+  );
+}
+
+/** Offered while there is nothing here: later it would only be in the way. */
+function NoServer() {
+  const { data } = useStatus();
+  const isEmpty = data && !data.connections?.length && !data.cached_experiments;
+  if (!isEmpty) return null;
+  return (
+    <section className={classes.known} aria-label="No server at hand">
+      <h2 className={classes.title}>
+        No server at hand? Look around with a simulated one, gone with a click.
+      </h2>
+      <div className={classes.chips}>
+        <TryDemo />
+      </div>
+    </section>
   );
 }
 

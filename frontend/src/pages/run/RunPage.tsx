@@ -114,6 +114,9 @@ function Head({ run }: { run: RunDetail }) {
       {run.status_evidence && <span className={classes.evidence}>{run.status_evidence}</span>}
       <span>{run.project}</span>
       <span>
+        written by <strong>{run.format}</strong>
+      </span>
+      <span>
         on <strong>{run.server}</strong>
       </span>
       <span title={`As of ${formatMoment(as_of)}`}>

@@ -12,12 +12,14 @@ import { Loading } from "@/components/Loading";
 import { Page } from "@/components/Page";
 import { useRemembered } from "@/components/remembered";
 import { SyncProgress } from "@/components/SyncProgress";
+import { TryDemo } from "@/components/TryDemo";
 import { countOf, formatCount } from "@/format/numbers";
 import { makeComparePath } from "@/shell/paths";
 import { useShortcut } from "@/shell/shortcuts";
 import { ColumnMenu } from "./ColumnMenu";
 import { type Column, FIRST_SHOWN, findColumn, nameOfValue } from "./columns";
 import { DeleteButton } from "./DeleteButton";
+import { FilterHelp } from "./FilterHelp";
 import { RecycleBin } from "./RecycleBin";
 import classes from "./RunsPage.module.css";
 import { RunTable } from "./RunTable";
@@ -128,7 +130,11 @@ function Filter({ q, onChange }: { q: string; onChange: (q: string) => void }) {
       placeholder='Filter: status:running server:gpu1 lr<1e-3 loss<0.2 "some words" -not'
       leftSection={<IconFilter size={14} aria-hidden />}
       rightSection={
-        text && <CloseButton size="sm" aria-label="Clear the filter" onClick={() => setText("")} />
+        text ? (
+          <CloseButton size="sm" aria-label="Clear the filter" onClick={() => setText("")} />
+        ) : (
+          <FilterHelp />
+        )
       }
       value={text}
       onChange={(event) => setText(event.currentTarget.value)}
@@ -196,12 +202,14 @@ function NoRuns({ isFiltered, onClear }: { isFiltered: boolean; onClear: () => v
     <EmptyState title="No runs yet">
       <p>
         Runferry copies experiments from your servers over plain SSH; nothing is installed there. Connect to
-        one to see its runs here, or run <code>runferry demo</code> in a terminal to look around without a
-        server.
+        one to see its runs here, or look around with a simulated server first.
       </p>
-      <Button component={Link} href="/connect">
-        Connect a server
-      </Button>
+      <div className={classes.ways}>
+        <Button component={Link} href="/connect">
+          Connect a server
+        </Button>
+        <TryDemo />
+      </div>
     </EmptyState>
   );
 }

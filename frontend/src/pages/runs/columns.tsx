@@ -111,7 +111,7 @@ export const BASE_COLUMNS: readonly Column[] = [
     draw: (run) =>
       run.best_metric_value === null ? null : (
         <span className={classes.best} title={`${run.best_metric_name ?? "best"}: ${run.best_metric_value}`}>
-          <span className={classes.metric}>{run.best_metric_name}</span>
+          <Name text={run.best_metric_name ?? ""} className={classes.metric} />
           <span className={classes.value}>{formatNumber(run.best_metric_value)}</span>
         </span>
       ),

@@ -1,0 +1,24 @@
+/** For those who have no server at hand: a simulated one, in one click. */
+import { Button } from "@mantine/core";
+import { useLocation } from "wouter";
+import { useDemo, useDemoChange } from "@/api/demo";
+import { ErrorNote } from "./ErrorNote";
+
+export function TryDemo() {
+  const demo = useDemo();
+  const start = useDemoChange("start");
+  const [, navigate] = useLocation();
+  if (!demo?.is_offered || demo.server !== null) return null;
+  return (
+    <>
+      <Button
+        variant="default"
+        loading={start.isPending}
+        onClick={() => start.mutate(undefined, { onSuccess: () => navigate("/runs") })}
+      >
+        Try the demo
+      </Button>
+      {start.isError && <ErrorNote error={start.error} />}
+    </>
+  );
+}
