@@ -8,15 +8,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page, expect
 
 from tests.integration.api.running import Running, run_server
+from tests.integration.api.running import expect as expect_answer
 from tests.support.chromium import Watched, run_chromium, watch
 from tests.support.ferry import write_run
 from tests.support.questioner import Questioner
 from tests.support.sshd import Sshd
 
 EVIL = "<img src=x onerror=alert(1)>"
+RUN = "20260101_000000_aaaaaa"
+CHECKPOINT = 3_000_000
+POINT_AT_THE_END = """([metric, step]) => {
+  const host = document.querySelector(`[data-metric="${metric}"]`);
+  const over = host.querySelector(".u-over");
+  const box = over.getBoundingClientRect();
+  over.dispatchEvent(new MouseEvent("mousemove", { bubbles: true, clientX: box.right - 2, clientY: box.top + 40 }));
+  return host.innerText.includes(`step ${step}`);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +81,43 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def write_ssh_config(home: Path, sshd: Sshd) -> None:
+@pytest.fixture
+def run_dir(tree: Path) -> Path:
+    """The directory of a run that goes on, on the server, with a checkpoint, a table and hostile pages."""
+    run = tree / "vision" / "resnet" / "runs" / RUN
+    (run / "status.json").write_text('{"status": "running", "started_at": 1700000000.5}')
+    (run / "checkpoint.pt").write_bytes(b"weights!" * (CHECKPOINT // 8))
+    (run / "table.csv").write_text('name,value\n"a,b",1\n')
+    (run / "page.html").write_text("<script>document.title = 'taken'</script><h1>page</h1>")
+    (run / "image.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>')
+    return run
+
+
+@pytest.fixture
+def smart(server: Running, tree: Path, run_dir: Path) -> Running:
+    """A server with a smart sync of the tree: contents are fetched when they are looked at."""
+    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
+    expect_answer(server.post("/api/unified/configure_mode", {"mode": "smart", "remote_root": str(tree)}), 200)
+    server.wait_synced("smart")
+    return server
+
+
+def wait_drawn(page: Page, metric: str = "loss") -> None:
+    expect(page.locator(f'[data-metric="{metric}"][data-drawn] canvas').first).to_be_visible()
+
+
+def wait_for_step(page: Page, metric: str, step: int) -> None:
+    """Wait until the crosshair at the right end of a chart tells this step."""
+    page.wait_for_function(POINT_AT_THE_END, arg=[metric, step])
+
+
+def write_ssh_config(home: Path, *sshds: Sshd) -> None:
+    """Name the servers ``gpu1``, ``gpu2``, ... in the user's own file."""
     folder = home / ".ssh"
     folder.mkdir(exist_ok=True)
-    (folder / "config").write_text(
-        f"Host gpu1\n  HostName {sshd.host}\n  Port {sshd.port}\n  User {sshd.username}\n"
+    entries = (
+        f"Host gpu{number}\n  HostName {sshd.host}\n  Port {sshd.port}\n  User {sshd.username}\n"
         f"  IdentityFile {sshd.client_key_path}\n"
+        for number, sshd in enumerate(sshds, 1)
     )
+    (folder / "config").write_text("".join(entries))

@@ -32,7 +32,7 @@ LOOKS: tuple[tuple[str, tuple[int, int], Scheme], ...] = (
     ("phone", PHONE, "light"),
     ("phone-dark", PHONE, "dark"),
 )
-MANY = 300
+FEW, MANY = 3, 3_000
 
 
 def main() -> None:
@@ -45,12 +45,20 @@ def main() -> None:
         write_ssh_config(home, sshd)
         with run_server(folder / "empty") as server:
             take_empty(browser, server)
+        few = folder / "few"
+        for number in range(FEW):
+            write_run(few, "vision", "resnet", f"20260101_00000{number}_{number:06x}")
+        with run_server(folder / "few-data") as server:
+            mirror(server, few)
+            take_few(browser, server)
         root = folder / "experiments"
         build_tree(root, now=time.time())
         add_running(root)
         with run_server(folder / "data") as server:
             mirror(server, root)
             take_full(browser, server)
+            take_parts(browser, server)
+            take_connecting(browser, server, root)
             for number in range(MANY):
                 write_run(root, f"sweep{number % 5}", f"trial{number % 40}", f"20260101_{number:06d}_{number:06x}")
             take_many(browser, server)
@@ -65,8 +73,15 @@ def take_empty(browser: Browser, server: Running) -> None:
             expect(page.get_by_role("button", name="gpu1")).to_be_visible()
             take(page, "connect", look)
             page.goto(f"{server.url}/runs")
-            expect(page.get_by_text("No runs yet")).to_be_visible()
+            expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
             take(page, "runs-empty", look)
+    with page_of(browser, server, LOOKS[0]) as page:
+        expect_answer(server.post("/api/demo"), 200)
+        page.goto(f"{server.url}/runs")
+        expect(page.get_by_role("row").filter(has_text="running").first).to_be_visible(timeout=60_000)
+        page.wait_for_timeout(1500)
+        take(page, "runs-demo", LOOKS[0])
+        expect_answer(server.http.delete(f"{server.url}/api/demo", timeout=30), 200)
 
 
 def take_full(browser: Browser, server: Running) -> None:
@@ -91,6 +106,40 @@ def take_full(browser: Browser, server: Running) -> None:
                 page.wait_for_load_state("domcontentloaded")
                 page.wait_for_timeout(1500)  # curves have no one sign of being drawn
                 take(page, name, look)
+
+
+def take_few(browser: Browser, server: Running) -> None:
+    for look in LOOKS:
+        with page_of(browser, server, look) as page:
+            page.goto(f"{server.url}/runs")
+            expect(page.get_by_role("row").filter(has_text="000002")).to_be_visible()
+            page.wait_for_timeout(1000)
+            take(page, "runs-few", look)
+
+
+def take_parts(browser: Browser, server: Running) -> None:
+    """Take what is behind the tabs of a run."""
+    run = next(run["key"] for run in server.get("/api/runs").json() if run["name"] == "resnet50")
+    for look in LOOKS[:3]:
+        with page_of(browser, server, look) as page:
+            for part in ("logs", "images", "files", "params", "environment"):
+                page.goto(f"{server.url}/runs/{run}?part={part}")
+                page.wait_for_timeout(1200)
+                take(page, f"run-{part}", look)
+
+
+def take_connecting(browser: Browser, server: Running, root: Path) -> None:
+    """Take the two steps after the first: which folder, how much of it."""
+    for look in LOOKS[:3]:
+        with page_of(browser, server, look) as page:
+            page.goto(f"{server.url}/connect")
+            page.get_by_label("Where are your experiments?").fill(f"gpu1:{root}")
+            page.get_by_role("button", name="Connect", exact=True).click()
+            expect(page.get_by_text("found in here")).to_be_visible()
+            take(page, "connect-folder", look)
+            page.get_by_role("button", name="Use this folder").click()
+            expect(page.get_by_text("Copies everything")).to_contain_text("files")
+            take(page, "connect-mode", look)
 
 
 def take_many(browser: Browser, server: Running) -> None:

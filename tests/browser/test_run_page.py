@@ -9,33 +9,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import EVIL
+from tests.browser.conftest import EVIL, RUN, wait_drawn, wait_for_step
 from tests.integration.api.running import Running
 from tests.integration.api.running import expect as expect_answer
 from tests.support.chromium import PHONE, Scheme, Watched, watch
-
-RUN = "20260101_000000_aaaaaa"
-CHECKPOINT = 3_000_000
-
-
-@pytest.fixture
-def run_dir(tree: Path) -> Path:
-    """The directory of a run that goes on, on the server, with a checkpoint, a table and a hostile page."""
-    run = tree / "vision" / "resnet" / "runs" / RUN
-    (run / "status.json").write_text('{"status": "running", "started_at": 1700000000.5}')
-    (run / "checkpoint.pt").write_bytes(b"weights!" * (CHECKPOINT // 8))
-    (run / "table.csv").write_text('name,value\n"a,b",1\n')
-    (run / "page.html").write_text("<script>document.title = 'taken'</script><h1>page</h1>")
-    return run
-
-
-@pytest.fixture
-def smart(server: Running, tree: Path, run_dir: Path) -> Running:
-    """A server with a smart sync of the tree: contents are fetched when they are looked at."""
-    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
-    expect_answer(server.post("/api/unified/configure_mode", {"mode": "smart", "remote_root": str(tree)}), 200)
-    server.wait_synced("smart")
-    return server
 
 
 @pytest.fixture
@@ -48,10 +25,6 @@ def append_point(run: Path, step: int, **values: float) -> None:
     with (run / "events.jsonl").open("a") as events:
         data = json.dumps({**values, "global_step": step})
         events.write(f'{{"ts": {step}, "type": "metrics", "data": {data}}}\n')
-
-
-def wait_drawn(page: Page, metric: str) -> None:
-    expect(page.locator(f'[data-metric="{metric}"][data-drawn] canvas')).to_be_visible()
 
 
 def last_x(page: Page, metric: str) -> str:
@@ -71,15 +44,7 @@ def test_a_run_of_a_smart_sync_shows_its_curves_and_grows_with_them(shown: Watch
     assert "step 19" in last_x(page, "loss")
     page.evaluate("window.wasNotReloaded = true")
     append_point(run_dir, 20, loss=0.01)
-    page.wait_for_function(
-        """() => {
-          const host = document.querySelector('[data-metric="loss"]');
-          const box = host.querySelector('.u-over').getBoundingClientRect();
-          const at = { bubbles: true, clientX: box.right - 2, clientY: box.top + 40 };
-          host.querySelector('.u-over').dispatchEvent(new MouseEvent('mousemove', at));
-          return host.innerText.includes('step 20');
-        }"""
-    )
+    wait_for_step(page, "loss", 20)
     append_point(run_dir, 21, **{"val/acc": 0.5})
     expect(page.get_by_role("region", name="val", exact=True)).to_be_visible()  # a new metric has a chart at once
     wait_drawn(page, "val/acc")
