@@ -9,11 +9,16 @@ import { Shell } from "./shell/Shell";
 const ArtifactPage = lazy(() => import("./pages/artifacts/ArtifactPage"));
 const ArtifactsPage = lazy(() => import("./pages/artifacts/ArtifactsPage"));
 const ComparePage = lazy(() => import("./pages/compare/ComparePage"));
-const ConnectPage = lazy(() => import("./pages/connect/ConnectPage"));
+const loadConnect = () => import("./pages/connect/ConnectPage");
+const ConnectPage = lazy(loadConnect);
 const ServersPage = lazy(() => import("./pages/servers/ServersPage"));
-const RunsPage = lazy(() => import("./pages/runs/RunsPage"));
+const loadRuns = () => import("./pages/runs/RunsPage");
+const RunsPage = lazy(loadRuns);
 const RunPage = lazy(() => import("./pages/run/RunPage"));
 const SettingsPage = lazy(() => import("./pages/settings/SettingsPage"));
+
+// One of these two is next, and which one the server has yet to say: both come while it is asked.
+if (window.location.pathname === "/") void Promise.allSettled([loadConnect(), loadRuns()]);
 
 export function App() {
   return (

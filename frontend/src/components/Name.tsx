@@ -13,13 +13,16 @@ interface Props {
 
 export function Name({ text, kept = 8, isCopied = false, className }: Props) {
   const [head, tail] = splitForCut(text, kept);
-  const parts = (
+  // A short one is one element: a long table has thousands of them, and all of them are laid out.
+  const parts = tail ? (
     <>
       <span className={classes.head}>{head}</span>
-      {tail && <span className={classes.tail}>{tail}</span>}
+      <span className={classes.tail}>{tail}</span>
     </>
+  ) : (
+    text
   );
-  const style = `${classes.name} ${className ?? ""}`;
+  const style = `${tail ? classes.name : classes.whole} ${className ?? ""}`;
   if (!isCopied) {
     return (
       <span className={style} title={text}>

@@ -15,6 +15,7 @@ import type { Layout, View } from "./view";
 const ROW = 30;
 const CARD = 78;
 const PAGE_ROWS = 15;
+const CHECK = 34;
 
 interface Props {
   view: View;
@@ -96,11 +97,9 @@ export function RunTable(props: Props) {
     }
   }
 
-  const template = [
-    "34px",
-    ...columns.map((one) => `${props.widths[one.id] ?? one.width}px`),
-    "minmax(0, 1fr)",
-  ].join(" ");
+  const sizes = [CHECK, ...columns.map((one) => props.widths[one.id] ?? one.width)];
+  const template = `${sizes.map((one) => `${one}px`).join(" ")} minmax(0, 1fr)`;
+  const width = `calc(${sizes.reduce((sum, one) => sum + one, 0)}px + var(--pad))`;
   return (
     <div
       ref={scroller}
@@ -113,7 +112,7 @@ export function RunTable(props: Props) {
       tabIndex={0}
       data-runs
       onKeyDown={act}
-      style={{ "--columns": template } as CSSProperties}
+      style={{ "--columns": template, "--width": width } as CSSProperties}
     >
       {!isPhone && <TableHead {...props} shown={[...rows.values()]} chosen={chosen} />}
       <div className={classes.body} role="presentation" style={{ height: virtualizer.getTotalSize() }}>
