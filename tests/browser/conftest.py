@@ -24,7 +24,9 @@ POINT_AT_THE_END = """([metric, step]) => {
   const host = document.querySelector(`[data-metric="${metric}"]`);
   const over = host.querySelector(".u-over");
   const box = over.getBoundingClientRect();
-  over.dispatchEvent(new MouseEvent("mousemove", { bubbles: true, clientX: box.right - 2, clientY: box.top + 40 }));
+  const at = { clientX: box.right - 2, clientY: box.top + 40 };
+  over.dispatchEvent(new MouseEvent("mouseenter", at));  // the chart may have been moved since it was measured
+  over.dispatchEvent(new MouseEvent("mousemove", { ...at, bubbles: true }));
   return host.innerText.includes(`step ${step}`);
 }"""
 

@@ -63,8 +63,12 @@ export default function ArtifactPage() {
                 <th scope="col">Version</th>
                 <th scope="col">Aliases</th>
                 <th scope="col">Created</th>
-                <th scope="col">Size</th>
-                <th scope="col">Files</th>
+                <th scope="col" className="num">
+                  Size
+                </th>
+                <th scope="col" className="num">
+                  Files
+                </th>
                 <th scope="col">Made by</th>
               </tr>
             </thead>

@@ -57,9 +57,13 @@ export default function ArtifactsPage() {
                   <th scope="col">Name</th>
                   <th scope="col">Type</th>
                   <th scope="col">Server</th>
-                  <th scope="col">Versions</th>
+                  <th scope="col" className="num">
+                    Versions
+                  </th>
                   <th scope="col">Aliases</th>
-                  <th scope="col">Latest</th>
+                  <th scope="col" className="num">
+                    Latest
+                  </th>
                   <th scope="col">Changed</th>
                 </tr>
               </thead>

@@ -77,7 +77,7 @@ function TheRun({ run }: { run: RunDetail }) {
     <Page title={run.name || run.id} note={<Name text={run.id} isCopied />}>
       <Head run={run} />
       <Tabs value={part} onChange={choose} keepMounted={false}>
-        <Tabs.List>
+        <Tabs.List className={classes.tabs}>
           {PARTS.map((one) => (
             <Tabs.Tab key={one} value={one}>
               {PART_NAMES[one]}
@@ -114,7 +114,7 @@ function Head({ run }: { run: RunDetail }) {
       {run.status_evidence && <span className={classes.evidence}>{run.status_evidence}</span>}
       <span>{run.project}</span>
       <span>
-        written by <strong>{run.format}</strong>
+        recorded by <strong>{run.format}</strong>
       </span>
       <span>
         on <strong>{run.server}</strong>
