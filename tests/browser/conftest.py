@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from runferry.demo.stage import open_stage
 from tests.integration.api.running import Running, run_server
 from tests.integration.api.running import expect as expect_answer
 from tests.support.chromium import Watched, run_chromium, watch
@@ -42,7 +43,7 @@ def browser() -> Iterator[Browser]:
 def server(tmp_path: Path, home: Path, sshd: Sshd) -> Iterator[Running]:
     """A Runferry whose user has the test server as ``gpu1`` in ``~/.ssh/config``."""
     write_ssh_config(home, sshd)
-    with run_server(tmp_path / "data") as running:
+    with run_server(tmp_path / "data", open_demo=open_stage) as running:
         yield running
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
+from runferry.demo.stage import open_stage
 from runferry.demo.tree import build_tree
 from tests.browser.conftest import write_ssh_config
 from tests.integration.api.running import Running, run_server
@@ -43,7 +44,7 @@ def main() -> None:
         home.mkdir()
         os.environ["HOME"] = str(home)
         write_ssh_config(home, sshd)
-        with run_server(folder / "empty") as server:
+        with run_server(folder / "empty", open_demo=open_stage) as server:
             take_empty(browser, server)
         few = folder / "few"
         for number in range(FEW):

@@ -17,8 +17,7 @@ from tests.support.waiting import eventually_now
 
 from runferry.app import Server, listen, make_server
 from runferry.config import DEFAULT_RATE_LIMITS, Settings, load_settings
-from runferry.demo.stage import open_stage
-from runferry.service import Service
+from runferry.service import OpenStage, Service
 
 NO_LIMITS = dict.fromkeys(DEFAULT_RATE_LIMITS, 0)
 
@@ -72,7 +71,7 @@ def expect(response: requests.Response, status: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def run_server(data_dir: Path, **settings: Any) -> Iterator[Running]:
+def run_server(data_dir: Path, *, open_demo: OpenStage | None = None, **settings: Any) -> Iterator[Running]:
     """Run a server on a free port until the context ends; a failure inside it is raised at the end."""
     options = {"port": 0, "rate_limits": NO_LIMITS} | settings
     chosen = load_settings(data_dir, **options)
@@ -83,7 +82,7 @@ def run_server(data_dir: Path, **settings: Any) -> Iterator[Running]:
     failures: list[BaseException] = []
 
     async def main() -> None:
-        async with Service(chosen, open_demo=open_stage) as service:
+        async with Service(chosen, open_demo=open_demo) as service:
             server = make_server(listener, chosen, service, on_ready=lambda _: is_ready.set())
             servers.append(server)
             await server.serve(sockets=[listener])

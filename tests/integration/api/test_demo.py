@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,17 @@ from tests.support.sshd import Sshd
 from tests.support.waiting import eventually, eventually_now
 
 from runferry.config import load_settings
+from runferry.demo.stage import open_stage
 from runferry.service import Service
 from runferry.store.db import Database
 from runferry.store.tables import connections, facts, files, runs, servers, syncs
+
+
+@pytest.fixture
+def server(tmp_path: Path, home: Path) -> Iterator[Running]:
+    """A server with an empty data directory that offers the demo, as ``runferry serve`` does."""
+    with run_server(tmp_path / "data", open_demo=open_stage) as running:
+        yield running
 
 
 @pytest.fixture
@@ -77,7 +86,7 @@ def test_the_demo_comes_with_one_request_and_goes_with_another(
 
 def test_the_demo_ends_with_the_server_and_can_be_tried_again(tmp_path: Path, home: Path, temporary: Path) -> None:
     for _ in range(2):
-        with run_server(tmp_path / "data", strict_host_keys=True) as server:
+        with run_server(tmp_path / "data", open_demo=open_stage, strict_host_keys=True) as server:
             assert expect(server.post("/api/demo"), 200)["server"] == "demo"
         assert not list(temporary.iterdir())
         assert set(count_rows(tmp_path / "data").values()) == {0}
