@@ -1,6 +1,6 @@
 /** One line of the table: a run as a row or as a card, or the head of a group. Rows not yet here keep their place. */
 import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
-import { type MouseEvent, memo } from "react";
+import { type MouseEvent, memo, useRef } from "react";
 import type { Run } from "@/api/runs";
 import { Age } from "@/components/Age";
 import { Name } from "@/components/Name";
@@ -42,11 +42,16 @@ export const RunRow = memo(function RunRow({
   isChosen,
   onOpen,
 }: Props) {
+  // Until a row's run is here, the cells of the one before stay, unseen: to make new ones is most of a frame's work.
+  const before = useRef(run);
+  if (run !== undefined) before.current = run;
+  const drawn = run ?? before.current;
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the grid takes the keys
     <div
       id={`line-${index}`}
       className={classes.row}
+      data-waiting={run === undefined || undefined}
       role="row"
       tabIndex={-1}
       aria-rowindex={index + 2}
@@ -55,10 +60,10 @@ export const RunRow = memo(function RunRow({
       style={{ transform: `translateY(${top}px)` }}
       onClick={(event) => onOpen(index, isForRow(event) && run ? run.key : null)}
     >
-      {run === undefined ? (
+      {drawn === undefined ? (
         <div role="gridcell" aria-label="Loading" />
       ) : (
-        <Cells run={run} columns={columns} values={values} curve={curve} isChosen={isChosen} />
+        <Cells run={drawn} columns={columns} values={values} curve={curve} isChosen={isChosen} />
       )}
     </div>
   );
@@ -66,7 +71,7 @@ export const RunRow = memo(function RunRow({
 
 type CellsProps = Pick<Props, "columns" | "values" | "curve" | "isChosen"> & { run: Run };
 
-function Cells({ run, columns, values, curve, isChosen }: CellsProps) {
+const Cells = memo(function Cells({ run, columns, values, curve, isChosen }: CellsProps) {
   const beside = { values, curve };
   return (
     <>
@@ -92,7 +97,7 @@ function Cells({ run, columns, values, curve, isChosen }: CellsProps) {
       ))}
     </>
   );
-}
+});
 
 export const RunCard = memo(function RunCard({ index, top, isActive, run, isChosen, onOpen }: Props) {
   return (
