@@ -17,19 +17,11 @@ from tests.support.chromium import Watched, run_chromium, watch
 from tests.support.ferry import write_run
 from tests.support.questioner import Questioner
 from tests.support.sshd import Sshd
+from tests.support.waiting import eventually_now
 
 EVIL = "<img src=x onerror=alert(1)>"
 RUN = "20260101_000000_aaaaaa"
 CHECKPOINT = 3_000_000
-POINT_AT_THE_END = """([metric, step]) => {
-  const host = document.querySelector(`[data-metric="${metric}"]`);
-  const over = host.querySelector(".u-over");
-  const box = over.getBoundingClientRect();
-  const at = { clientX: box.right - 2, clientY: box.top + 40 };
-  over.dispatchEvent(new MouseEvent("mouseenter", at));  // the chart may have been moved since it was measured
-  over.dispatchEvent(new MouseEvent("mousemove", { ...at, bubbles: true }));
-  return host.innerText.includes(`step ${step}`);
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -109,9 +101,19 @@ def wait_drawn(page: Page, metric: str = "loss") -> None:
     expect(page.locator(f'[data-metric="{metric}"][data-drawn] canvas').first).to_be_visible()
 
 
+def read_end(page: Page, metric: str) -> str:
+    """Return what the crosshair at the right end of a chart tells."""
+    over = page.locator(f'[data-metric="{metric}"] .u-over')
+    box = over.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 40)
+    return page.locator(f'[data-metric="{metric}"]').inner_text()
+
+
 def wait_for_step(page: Page, metric: str, step: int) -> None:
-    """Wait until the crosshair at the right end of a chart tells this step."""
-    page.wait_for_function(POINT_AT_THE_END, arg=[metric, step])
+    """Wait until a chart goes up to this step."""
+    eventually_now(lambda: f"step {step}" in read_end(page, metric), within=15, every=0.1, what=f"step {step}")
 
 
 def write_ssh_config(home: Path, *sshds: Sshd) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import EVIL, RUN, wait_drawn, wait_for_step
 from tests.integration.api.running import Running
@@ -27,21 +27,11 @@ def append_point(run: Path, step: int, **values: float) -> None:
         events.write(f'{{"ts": {step}, "type": "metrics", "data": {data}}}\n')
 
 
-def last_x(page: Page, metric: str) -> str:
-    """Return what the crosshair at the right end of a chart tells."""
-    over = page.locator(f'[data-metric="{metric}"] .u-over')
-    box = over.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
-    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 40)
-    return page.locator(f'[data-metric="{metric}"]').inner_text()
-
-
 def test_a_run_of_a_smart_sync_shows_its_curves_and_grows_with_them(shown: Watched, run_dir: Path) -> None:
     page = shown.open(f"/runs/{RUN}")
     expect(page.get_by_role("heading", name="resnet")).to_be_visible()
     wait_drawn(page, "loss")
-    assert "step 19" in last_x(page, "loss")
+    wait_for_step(page, "loss", 19)
     page.evaluate("window.wasNotReloaded = true")
     append_point(run_dir, 20, loss=0.01)
     wait_for_step(page, "loss", 20)

@@ -25,6 +25,7 @@ export function useLiveCache(): void {
         const status = client.getQueryData<Status>(keys.status);
         if (!status || !knowsSync(status, event)) soon(keys.status);
         else client.setQueryData<Status>(keys.status, patchSync(status, event));
+        if (status && isTurning(status, event)) soon(keys.runs);
       }),
     ];
     return () => {
@@ -49,6 +50,17 @@ function makeCollector(client: QueryClient): (...chosen: (readonly unknown[])[])
 
 export function knowsSync(status: Status, event: SyncEvent): boolean {
   return (status.connections ?? []).some((one) => one.syncs.some((sync) => sync.sync_id === event.sync_id));
+}
+
+const TROUBLED = new Set(["starting", "reconnecting", "failed", "stopped"]); // as `service.runs` judges
+
+/** Whether a sync gets into trouble, out of it, or into step for the first time: how fresh its runs are changes with it. */
+export function isTurning(status: Status, event: SyncEvent): boolean {
+  const syncs = (status.connections ?? []).flatMap((one) => one.syncs);
+  const before = syncs.find((sync) => sync.sync_id === event.sync_id);
+  if (before === undefined) return false;
+  const isFirst = before.last_sync_at == null && event.last_sync_at != null;
+  return isFirst || TROUBLED.has(before.state) !== TROUBLED.has(event.state);
 }
 
 /** Return the status with one sync's progress as the event tells it. */

@@ -11,10 +11,14 @@ import classes from "./run.module.css";
 
 type Media = Schema<"MediaAnswer">;
 
-export function Images({ run }: { run: string }) {
+const EVERY = 2_000;
+
+/** No event tells of an image, so a run that goes on is asked again. */
+export function Images({ run, isGrowing }: { run: string; isGrowing: boolean }) {
   const query = useQuery({
     queryKey: [...keys.run(run), "media"],
     queryFn: ({ signal }) => get("/api/runs/{run_id}/media", { params: { run_id: run }, signal }),
+    refetchInterval: isGrowing ? EVERY : false,
   });
   const groups = useMemo(() => groupByKey(query.data ?? []), [query.data]);
   if (query.error) return <ErrorNote error={query.error} onRetry={() => query.refetch()} />;

@@ -99,7 +99,7 @@ function TheRun({ run }: { run: RunDetail }) {
 function Content({ run, part }: { run: RunDetail; part: Part }) {
   if (part === "charts") return <Charts run={run} />;
   if (part === "logs") return <LogView run={run.key} />;
-  if (part === "images") return <Images run={run.key} />;
+  if (part === "images") return <Images run={run.key} isGrowing={run.status === "running"} />;
   if (part === "files") return <Files run={run.key} />;
   if (part === "params") return <Params run={run} />;
   if (part === "environment") return <Environment run={run} />;
