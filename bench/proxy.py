@@ -66,4 +66,4 @@ async def relay(target_port: int, delay: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(relay(int(sys.argv[1]), float(sys.argv[2])))  # not uvloop: it reads before the proxy can hold it back
+    asyncio.run(relay(int(sys.argv[1]), float(sys.argv[2])))
