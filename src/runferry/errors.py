@@ -20,6 +20,7 @@
     │   └── ConnectionLost        500  exit 21   a link that worked has broken
     ├── RemoteFailed              500  exit 22   the server's side answered something unusable
     ├── LocalCopyDamaged          500  exit 24   a file of the local copy was changed or removed by someone else
+    ├── DiskFailed                500  exit 25   the local disk does not do what it is asked to
     └── DiskFull                  507  exit 23
 
 Messages are one sentence a person can act on: what happened, to what, what to do next. They never hold a secret.
@@ -204,6 +205,12 @@ class LocalCopyDamaged(RunferryError):
     """A file of the local copy is not as Runferry left it; it is fetched again."""
 
     exit_code = 24
+
+
+class DiskFailed(RunferryError):
+    """The local disk refuses to read or write (an I/O error, no permission, read-only); it is tried again."""
+
+    exit_code = 25
 
 
 class DiskFull(RunferryError):

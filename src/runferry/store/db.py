@@ -1,7 +1,7 @@
 """The index database: opening it, bringing its schema up to date, transactions; no queries but ``upsert``.
 
 Everything here blocks; asyncio code reaches it through ``blocking.in_thread``. SQLAlchemy's errors leave this
-module only as ``DiskFull`` or ``RunferryError``.
+module only as ``DiskFull``, ``DiskFailed`` or ``RunferryError``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from runferry.errors import DiskFull, RunferryError
+from runferry.errors import DiskFailed, DiskFull, RunferryError
 from runferry.store.migrations import HEAD
 
 T = TypeVar("T")
@@ -235,4 +235,6 @@ def _translate(error: DBAPIError, path: Path) -> RunferryError:
         return RunferryError(f"The index {path} is in use by another program; close it and try again.")
     if "not a database" in reason or "malformed" in reason:
         return RunferryError(f"The index {path} is damaged ({reason}): move it away and sync again.")
+    if "disk I/O" in reason or "readonly" in reason or "unable to open" in reason:
+        return DiskFailed(f"The index {path} cannot be used: {reason}; it is tried again.")
     return RunferryError(f"The index {path} cannot be used: {reason}.")

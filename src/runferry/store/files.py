@@ -13,16 +13,17 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 from xxhash import xxh3_128, xxh3_128_digest
 
 from runferry.agent.read import head_length
-from runferry.errors import DiskFull, InvalidRequest, LocalCopyDamaged
+from runferry.errors import DiskFailed, DiskFull, InvalidRequest, LocalCopyDamaged
 from runferry.model import Problem, ProblemCode
 from runferry.store.names import folds_names, is_folding, name_locally, name_remotely
 from runferry.store.room import Room
@@ -40,6 +41,19 @@ class Landing:
     path: str
     data: bytes
     mtime_ns: int
+
+
+class Disk(Protocol):
+    """The calls by which files land, as ``os`` has them: what a failing disk fails in."""
+
+    def open(self, path: str | Path, flags: int, mode: int = 0o777, /) -> int: ...
+    def close(self, fd: int, /) -> None: ...
+    def pwrite(self, fd: int, data: memoryview, offset: int, /) -> int: ...
+    def ftruncate(self, fd: int, length: int, /) -> None: ...
+    def utime(self, path: int | str, *, ns: tuple[int, int]) -> None: ...
+    def mkdir(self, path: str, mode: int = 0o777, /) -> None: ...
+    def scandir(self, path: str, /) -> AbstractContextManager[Iterator[os.DirEntry[str]]]: ...
+    def replace(self, src: str, dst: str | Path, /) -> None: ...
 
 
 def content_hash(data: bytes) -> bytes:
@@ -70,7 +84,7 @@ def local_parts(root: Path, path: str) -> list[str]:
 
 
 def probe_volume(staging: Path) -> bool:
-    """Say whether the volume of ``staging`` folds names (see ``names``). Raises DiskFull, LocalCopyDamaged."""
+    """Say whether the volume of ``staging`` folds names (see ``names``). Raises DiskFull, DiskFailed."""
     with _translating(os.fspath(staging)):
         return folds_names(staging)
 
@@ -80,9 +94,10 @@ class LocalTree:
     stay free: what would reach into them is not written, and DiskFull says so.
     """
 
-    def __init__(self, root: Path, staging: Path, *, reserve: int = 0) -> None:
+    def __init__(self, root: Path, staging: Path, disk: Disk = os, *, reserve: int = 0) -> None:
         self.root = root
         self.staging = staging
+        self._disk = disk
         self._root = os.fspath(root)
         self._room = Room(staging, reserve)
         self._is_folding = is_folding(root)
@@ -97,9 +112,10 @@ class LocalTree:
 
     def sweep(self, wanted: frozenset[str]) -> None:
         """Remove staged files that nothing will continue."""
-        for leftover in self.staging.iterdir():
-            if leftover.name not in wanted and leftover.name != "trash":
-                leftover.unlink(missing_ok=True)
+        with _translating(os.fspath(self.staging)):
+            for leftover in self.staging.iterdir():
+                if leftover.name not in wanted and leftover.name != "trash":
+                    leftover.unlink(missing_ok=True)
 
     def locate(self, path: str) -> str:
         """Return the absolute local path for a remote one; the containment check of the whole program."""
@@ -107,12 +123,16 @@ class LocalTree:
         return "/".join((self._root, *parts))
 
     def list_files(self) -> dict[str, tuple[int, int]]:
-        """Return size and mtime (nanoseconds) of every regular file here, by its remote path."""
+        """Return size and mtime (nanoseconds) of every regular file here, by its remote path.
+
+        Raises DiskFailed where a directory cannot be listed: what is in it must not count as missing.
+        """
         found: dict[str, tuple[int, int]] = {}
         waiting = [("", "")]
         while waiting:
             folder, remote = waiting.pop()
-            with suppress(OSError), os.scandir(f"{self._root}/{folder}") as entries:
+            gone = suppress(FileNotFoundError, NotADirectoryError)
+            with _translating(folder or self._root), gone, self._disk.scandir(f"{self._root}/{folder}") as entries:
                 for entry in entries:
                     name = name_remotely(entry.name) if self._is_folding else entry.name
                     if name is None:
@@ -135,7 +155,8 @@ class LocalTree:
         Raises DiskFull.
         """
         problems = []
-        self._room.take(sum(len(landing.data) for landing in landings))
+        with _translating(self._root):
+            self._room.take(sum(len(landing.data) for landing in landings))
         for landing in landings:
             try:
                 self._land(landing)
@@ -150,21 +171,22 @@ class LocalTree:
     def append(self, path: str, data: bytes, *, offset: int, mtime_ns: int) -> None:
         """Write ``data`` at ``offset``, which must be where the committed bytes end; later ones are cut off first.
 
-        Raises LocalCopyDamaged when the local file is shorter than ``offset``, or gone; DiskFull.
+        Raises LocalCopyDamaged when the local file is shorter than ``offset``, or gone; DiskFull and DiskFailed.
         """
-        self._room.take(len(data))
+        disk = self._disk
         with _translating(path):
-            descriptor = os.open(self.locate(path), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            self._room.take(len(data))
+            descriptor = disk.open(self.locate(path), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
                 size = os.fstat(descriptor).st_size
                 if size < offset:
                     raise LocalCopyDamaged(f"The local copy of {path} is shorter than it was.")
                 if size > offset:
-                    os.ftruncate(descriptor, offset)
-                _write_all(descriptor, data, offset)
-                os.utime(descriptor, ns=(mtime_ns, mtime_ns))
+                    disk.ftruncate(descriptor, offset)
+                _write_all(disk, descriptor, data, offset)
+                disk.utime(descriptor, ns=(mtime_ns, mtime_ns))
             finally:
-                os.close(descriptor)
+                disk.close(descriptor)
 
     def truncate(self, path: str, length: int) -> None:
         """Cut what lies behind ``length``: bytes that were written but never committed."""
@@ -182,19 +204,20 @@ class LocalTree:
                 else:
                     os.link(origin, staged, follow_symlinks=False)
             except OSError:
-                shutil.copy2(origin, staged, follow_symlinks=False)
+                with _removing(staged):
+                    shutil.copy2(origin, staged, follow_symlinks=False)
             self._replace(staged, self.locate(path))
 
     def stage(self, name: str) -> StagedFile:
-        """Open the staging file ``name``, keeping what it already holds."""
-        with _translating(name):
-            return StagedFile(self.staging / name, self._room)
+        """Open the staging file ``name``, keeping what it already holds; one that cannot be read is thrown away."""
+        with _translating(name), _removing(f"{self.staging}/{name}"):
+            return StagedFile(self.staging / name, self._room, self._disk)
 
     def land_staged(self, name: str, path: str, *, mtime_ns: int) -> None:
         """Swap a finished staging file in."""
         with _translating(path):
             staged = os.fspath(self.staging / name)
-            os.utime(staged, ns=(mtime_ns, mtime_ns))
+            self._disk.utime(staged, ns=(mtime_ns, mtime_ns))
             self._replace(staged, self.locate(path))
 
     def discard_many(self, paths: Sequence[str]) -> list[Problem]:
@@ -232,7 +255,7 @@ class LocalTree:
     def prefix_digest(self, path: str, length: int) -> bytes:
         """Return the blake2b-128 of the first ``length`` local bytes, as ``Remote.digest`` does of remote ones."""
         digest = blake2b(digest_size=DIGEST_SIZE)
-        with _translating(path):
+        with _reading(path):
             for piece in self._pieces(path, length):
                 digest.update(piece)
         return digest.digest()
@@ -244,7 +267,7 @@ class LocalTree:
         """
         landed = offset - len(pending)
         head_size, tail_size = head_length(offset), min(TAIL, offset)
-        with _translating(path or "staging"):
+        with _reading(path or "staging"):
             head = self._range(path, 0, min(head_size, landed)) + pending[: max(0, head_size - landed)]
             tail_start = offset - tail_size
             tail = self._range(path, tail_start, landed) + pending[max(0, tail_start - landed) :]
@@ -273,30 +296,31 @@ class LocalTree:
             os.close(descriptor)
 
     def _land(self, landing: Landing) -> None:
-        target, staged = self.locate(landing.path), self._staged_name()
-        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        target, staged, disk = self.locate(landing.path), self._staged_name(), self._disk
         try:
-            _write_all(descriptor, landing.data, 0)
-            os.utime(descriptor, ns=(landing.mtime_ns, landing.mtime_ns))
+            descriptor = disk.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            try:
+                _write_all(disk, descriptor, landing.data, 0)
+                disk.utime(descriptor, ns=(landing.mtime_ns, landing.mtime_ns))
+            finally:
+                disk.close(descriptor)
         except OSError:
             with suppress(OSError):
                 os.unlink(staged)
             raise
-        finally:
-            os.close(descriptor)
         self._replace(staged, target)
 
     def _replace(self, staged: str, target: str) -> None:
         try:
             self._ensure_directory(target.rpartition("/")[0])
             try:
-                os.replace(staged, target)
+                self._disk.replace(staged, target)
             except (IsADirectoryError, NotADirectoryError, FileNotFoundError):
                 self._known_directories.clear()
                 self._ensure_directory(target.rpartition("/")[0])
                 if os.path.isdir(target) and not os.path.islink(target):
                     self._displace(target)
-                os.replace(staged, target)
+                self._disk.replace(staged, target)
         except OSError:
             with suppress(OSError):
                 os.unlink(staged)
@@ -307,11 +331,11 @@ class LocalTree:
             return
         self._ensure_directory(directory.rpartition("/")[0])
         try:
-            os.mkdir(directory, 0o755)
+            self._disk.mkdir(directory, 0o755)
         except FileExistsError:
             if not stat.S_ISDIR(os.lstat(directory).st_mode):
                 self._displace(directory)
-                os.mkdir(directory, 0o755)
+                self._disk.mkdir(directory, 0o755)
         self._known_directories.add(directory)
 
     def _displace(self, target: str) -> None:
@@ -340,30 +364,36 @@ class LocalTree:
 class StagedFile:
     """A big file under way, written from front to back; it hashes as it goes."""
 
-    def __init__(self, path: Path, room: Room) -> None:
+    def __init__(self, path: Path, room: Room, disk: Disk = os) -> None:
         self._room = room
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        self._disk = disk
+        self._descriptor = disk.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         self._hash = xxh3_128()
         self.length = 0
-        while piece := os.read(self._descriptor, _PIECE):
-            self._hash.update(piece)
-            self.length += len(piece)
+        try:
+            while piece := os.read(self._descriptor, _PIECE):
+                self._hash.update(piece)
+                self.length += len(piece)
+        except OSError:
+            self.close()
+            raise
 
     @property
     def content_hash(self) -> bytes:
         return self._hash.digest()
 
     def add(self, data: bytes) -> None:
-        """Write ``data`` behind what is there. Raises DiskFull."""
-        self._room.take(len(data))
+        """Write ``data`` behind what is there. Raises DiskFull, DiskFailed."""
         with _translating("staging"):
-            _write_all(self._descriptor, data, self.length)
+            self._room.take(len(data))
+            _write_all(self._disk, self._descriptor, data, self.length)
         self._hash.update(data)
         self.length += len(data)
 
     def reset(self) -> None:
         """Throw the bytes away and begin again."""
-        os.ftruncate(self._descriptor, 0)
+        with _translating("staging"):
+            self._disk.ftruncate(self._descriptor, 0)
         self._hash = xxh3_128()
         self.length = 0
 
@@ -372,7 +402,8 @@ class StagedFile:
         digest = blake2b(digest_size=DIGEST_SIZE)
         offset = 0
         while offset < length:
-            piece = os.pread(self._descriptor, min(_PIECE, length - offset), offset)
+            with _reading("staging"):
+                piece = os.pread(self._descriptor, min(_PIECE, length - offset), offset)
             if not piece:
                 break
             digest.update(piece)
@@ -389,10 +420,10 @@ def _blake(data: bytes) -> bytes:
     return blake2b(data, digest_size=DIGEST_SIZE).digest()
 
 
-def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+def _write_all(disk: Disk, descriptor: int, data: bytes, offset: int) -> None:
     view = memoryview(data)
     while view:
-        written = os.pwrite(descriptor, view, offset)
+        written = disk.pwrite(descriptor, view, offset)
         view, offset = view[written:], offset + written
 
 
@@ -400,11 +431,42 @@ def _disk_full(where: str) -> DiskFull:
     return DiskFull(f"The local disk is full ({where}); free some space, and the sync goes on by itself.")
 
 
+_MISSING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP})
+"""What the disk says where somebody else has changed the tree."""
+
+
 @contextmanager
 def _translating(what: str) -> Iterator[None]:
+    """Tell a full disk, a changed tree, and a disk that does not do what it is asked to."""
     try:
         yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise _disk_full(what) from error
-        raise LocalCopyDamaged(f"The local copy of {what} cannot be used: {error.strerror}.") from error
+        if error.errno in _MISSING:
+            raise _damaged(what, error) from error
+        raise DiskFailed(f"{what} cannot be stored on this machine: {error.strerror}.") from error
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    """Of a local file that cannot be read nothing is known: it is fetched again."""
+    try:
+        yield
+    except OSError as error:
+        raise _damaged(what, error) from error
+
+
+def _damaged(what: str, error: OSError) -> LocalCopyDamaged:
+    return LocalCopyDamaged(f"The local copy of {what} cannot be used: {error.strerror}.")
+
+
+@contextmanager
+def _removing(staged: str) -> Iterator[None]:
+    """Leave nothing half-made behind."""
+    try:
+        yield
+    except OSError:
+        with suppress(OSError):
+            os.unlink(staged)
+        raise

@@ -203,9 +203,13 @@ class Copy:
         if asked_again and entry is not None:
             self._consider(entry)
 
-    def settle_directory(self, path: str) -> None:
-        """Note that a directory exists locally."""
-        if path in self.listing:
+    def settle_directory(self, path: str, trouble: str | None) -> None:
+        """Note that a directory exists locally, or why it cannot."""
+        if trouble is not None:
+            self._settle_problem(Problem(path, ProblemCode.LOCAL, trouble))
+        elif path in self.listing:
+            self._troubles.pop(path, None)
+            self._tries.pop(path, None)
             self._journal.put(FileRecord(self.listing[path]))
 
     def settle_home_lost(self, path: str, version: Version) -> None:
@@ -384,7 +388,11 @@ class Copy:
     def _settle_problem(self, problem: Problem) -> None:
         if problem.code is not ProblemCode.VANISHED:
             self._troubles[problem.path] = problem
-        self._revisits.plan(problem.path, _LOOK_AGAIN.get(problem.code, _LOOK_AGAIN_OTHERWISE))
+        after = _LOOK_AGAIN.get(problem.code, _LOOK_AGAIN_OTHERWISE)
+        if problem.code is ProblemCode.LOCAL:  # a disk may be well again soon
+            tries = self._tries[problem.path] = self._tries.get(problem.path, 0) + 1
+            after = min(after, 2.0 ** min(tries - 1, 6))
+        self._revisits.plan(problem.path, after)
 
     def _lose(self, difference: Difference, *, is_doubtful: bool) -> None:
         now = time.time()

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import replace
+from contextlib import aclosing, suppress
 
 from runferry.blocking import in_thread
 from runferry.errors import (
@@ -18,6 +17,7 @@ from runferry.errors import (
     ConnectionFailed,
     ConnectionLost,
     ConnectTimeout,
+    DiskFailed,
     DiskFull,
     LocalCopyDamaged,
     NotADirectory,
@@ -28,7 +28,7 @@ from runferry.errors import (
 from runferry.model import Change, Entry, Kind, Problem, ProblemCode, RootIdentity, Version
 from runferry.remote.base import Remote
 from runferry.store.files import LocalTree
-from runferry.store.sync_state import FileRecord, Held, SyncState
+from runferry.store.sync_state import SyncState
 from runferry.sync.attendant import Attendant
 from runferry.sync.backlog import Backlog
 from runferry.sync.copy import Copy
@@ -36,7 +36,8 @@ from runferry.sync.diff import has_ancestor
 from runferry.sync.fetch import Fetcher
 from runferry.sync.gauges import Meter, RemoteClock
 from runferry.sync.journal import Journal
-from runferry.sync.plan import Step, may_grow
+from runferry.sync.plan import Step
+from runferry.sync.recovery import find_damaged
 from runferry.sync.removal import Removal
 from runferry.sync.revisits import Revisits
 from runferry.sync.running import run_until_one_fails
@@ -60,7 +61,10 @@ NO_IDENTITY = RootIdentity(0, 0)
 
 TICK = 0.25
 RETRY_AFTER = 10.0
-_WAITED_OUT = (ConnectionFailed, ConnectTimeout, RemoteFailed, DiskFull, NotFound, AccessDenied, NotADirectory)
+_WAITED_OUT = (
+    *(ConnectionFailed, ConnectTimeout, RemoteFailed, NotFound, AccessDenied, NotADirectory),
+    *(DiskFull, DiskFailed),
+)
 
 
 class SyncSession:
@@ -206,7 +210,9 @@ class SyncSession:
         is_link = isinstance(error, (ConnectionFailed, ConnectTimeout))
         self._show(SessionState.RECONNECTING if is_link else SessionState.FAILED)
         pause = 0.1 if isinstance(error, ConnectionLost) else 1.0 if is_link else RETRY_AFTER
-        await asyncio.sleep(pause)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await (asyncio.sleep(pause) if is_link else self._scan_wanted.wait())  # whoever asks need not wait
 
     async def _prepare(self) -> None:
         """Bring together what the index says and what is on the disk; once per session."""
@@ -215,7 +221,8 @@ class SyncSession:
         await in_thread(self._tree.open)
         await self._journal.load()
         found = await in_thread(self._tree.list_files)
-        for record in await in_thread(self._damaged, found):
+        records = self._journal.records.values()
+        for record in await in_thread(find_damaged, records, found, self._tree, self._suspect_since):
             if record.held is None and record.gone_at is not None:
                 self._journal.forget(record.entry.path)
             else:
@@ -227,29 +234,6 @@ class SyncSession:
         self._copy.start_over()
         self._is_prepared = True
 
-    def _damaged(self, found: Mapping[str, tuple[int, int]]) -> list[FileRecord]:
-        """Bring local files and records together again after whatever ended the last session."""
-        changed = []
-        for path, record in self._journal.records.items():
-            if record.held is None:
-                continue
-            size, expected = found.get(path, (-1, 0))[0], record.held.version.size
-            if size > expected and may_grow(path):
-                self._tree.truncate(path, expected)
-            elif size != expected:
-                changed.append(FileRecord(record.entry, None, record.gone_at, record.held.generation + 1))
-                continue
-            if self._suspect_since is not None and record.held.landed_at >= self._suspect_since:
-                verified = self._verified(path, record.held)
-                changed.append(FileRecord(record.entry, verified, record.gone_at, record.held.generation + 1))
-        return changed
-
-    def _verified(self, path: str, held: Held) -> Held | None:
-        """Compare with the recorded hash; bytes that were appended have none and are left for the server to confirm."""
-        if not held.content_hash:
-            return replace(held, is_racy=True)
-        return held if self._tree.hash_file(path) == held.content_hash else None
-
     async def _run_epoch(self) -> RunferryError:
         """Work over one link until it breaks; returns what broke it."""
         self._has_listing = False
@@ -258,7 +242,10 @@ class SyncSession:
         self._answering = self._asked
         self._scan_wanted.clear()
         errors = await self._work()
-        await self._journal.flush()
+        try:
+            await self._journal.flush()
+        except RunferryError as trouble:  # the index is on that disk, too: the records wait for the next epoch
+            errors.append(trouble)
         error = next((error for error in errors if not isinstance(error, ConnectionLost)), errors[0])
         self._hooks.attention.fail(error)
         return error
@@ -323,19 +310,18 @@ class SyncSession:
         await self._check_settled()
 
     async def _make_directories(self, paths: Sequence[str]) -> None:
-        def make() -> list[tuple[str, str]]:
-            failed = []
+        def make() -> dict[str, str]:
+            failed = {}
             for path in paths:
                 try:
                     self._tree.make_directory(path)
-                except LocalCopyDamaged as error:
-                    failed.append((path, str(error)))
+                except (LocalCopyDamaged, DiskFailed) as error:
+                    failed[path] = str(error)
             return failed
 
-        failed = dict(await in_thread(make)) if paths else {}
+        failed = await in_thread(make) if paths else {}
         for path in paths:
-            if path not in failed:
-                self._copy.settle_directory(path)
+            self._copy.settle_directory(path, failed.get(path))
 
     async def _judge(self, change: Change) -> None:
         """Compare a whole look with the root as it was, and remove what may go."""
@@ -396,6 +382,8 @@ class SyncSession:
                 await self._fetch(fetcher, path, step)
             except LocalCopyDamaged:
                 self._copy.drop_held(path)
+            except DiskFailed as error:
+                self._copy.settle(Problem(path, ProblemCode.LOCAL, str(error)))
             await self._backlog.announce()
             await self._check_settled()
 

@@ -16,7 +16,7 @@ DEPTH = 64
 """Levels kept; deeper ones are the string "..."."""
 
 NESTING = 500
-"""A document nested deeper than this is refused; libyaml's newer versions refuse one at a thousand levels themselves."""
+"""A document nested deeper than this is refused; newer versions of libyaml refuse one at a thousand levels as well."""
 
 BUDGET = 200_000
 """Values in one document, those that aliases repeat counted again and again. A document with more is refused."""
