@@ -20,14 +20,24 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
-from runferry.api import CONNECTION, DeprecationHeaders, Guard, Neighbours, RateLimits, build_api
+from runferry.api import (
+    CONNECTION,
+    Admission,
+    DeprecationHeaders,
+    Guard,
+    Neighbours,
+    RateLimits,
+    TokenGate,
+    build_api,
+)
 from runferry.blocking import in_thread
 from runferry.config import Settings
 from runferry.errors import Conflict, InvalidRequest
 from runferry.service import OpenStage, Service
-from runferry.web import install_pages
+from runferry.web import LOGIN_FILES, install_pages, make_login_page
 
 SERVER_FILE = "server.json"
+OWN_TOKEN = "token"  # noqa: S105 - a file's name
 SHUTDOWN_SECONDS = 5
 MOST_HEARD = 4096
 """Bytes of a WebSocket message from a client: none has a meaning."""
@@ -35,9 +45,12 @@ MOST_HEARD = 4096
 OnReady = Callable[[str], None]
 
 
-def create_app(settings: Settings, *, service: Service | None = None) -> ASGIApp:
+LOOPBACK_ONLY = Admission()
+
+
+def create_app(settings: Settings, *, service: Service | None = None, admission: Admission = LOOPBACK_ONLY) -> ASGIApp:
     """Return the ASGI application. A ``service`` that is given must be open and stays its owner's to close;
-    otherwise the application's lifespan opens and closes one.
+    otherwise the application's lifespan opens and closes one. It answers whom ``admission`` says.
     """
 
     @contextlib.asynccontextmanager
@@ -49,8 +62,10 @@ def create_app(settings: Settings, *, service: Service | None = None) -> ASGIApp
 
     api = build_api(lifespan)
     install_pages(api)
-    limited = RateLimits(api, per_minute=settings.rate_limits)
-    return Guard(Neighbours(DeprecationHeaders(limited)), host=settings.host)
+    app: ASGIApp = DeprecationHeaders(RateLimits(api, per_minute=settings.rate_limits))
+    if admission.token is not None:
+        app = TokenGate(app, admission.token, login_page=make_login_page(), open_paths=LOGIN_FILES)
+    return Guard(Neighbours(app), host=settings.host, names=admission.names)
 
 
 def calm_garbage_collector() -> None:
@@ -64,12 +79,19 @@ def calm_garbage_collector() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def serve(settings: Settings, *, on_ready: OnReady | None = None, open_demo: OpenStage | None = None) -> None:
+def serve(
+    settings: Settings,
+    *,
+    admission: Admission = LOOPBACK_ONLY,
+    on_ready: OnReady | None = None,
+    open_demo: OpenStage | None = None,
+) -> None:
     """Serve until SIGINT or SIGTERM. ``on_ready`` is called with the address once requests are answered.
 
     ``open_demo`` opens what the page's demo shows; without it there is none.
 
-    Port 0 takes a free one. ``<data_dir>/server.json`` ({"url", "pid"}) tells other processes where the server is.
+    Port 0 takes a free one. ``<data_dir>/server.json`` ({"url", "pid"}, and "token_file") tells this user's other
+    processes where the server is, and where its token.
     Raises Conflict when the port is taken or the data directory is in use, InvalidRequest for an impossible host.
     """
     with (
@@ -77,20 +99,30 @@ def serve(settings: Settings, *, on_ready: OnReady | None = None, open_demo: Ope
         contextlib.suppress(KeyboardInterrupt),
         asyncio.Runner(loop_factory=find_loop_factory()) as runner,
     ):
-        runner.run(serve_on(listener, settings, on_ready=on_ready, open_demo=open_demo))
+        runner.run(serve_on(listener, settings, admission=admission, on_ready=on_ready, open_demo=open_demo))
 
 
 async def serve_on(
-    listener: socket.socket, settings: Settings, *, on_ready: OnReady | None, open_demo: OpenStage | None
+    listener: socket.socket,
+    settings: Settings,
+    *,
+    admission: Admission,
+    on_ready: OnReady | None,
+    open_demo: OpenStage | None,
 ) -> None:
     """Serve on a listening socket until a signal ends it."""
     async with Service(settings, open_demo=open_demo) as service:
-        server = make_server(listener, settings, service, on_ready=on_ready)
+        server = make_server(listener, settings, service, admission=admission, on_ready=on_ready)
         await server.serve(sockets=[listener])
 
 
 def make_server(
-    listener: socket.socket, settings: Settings, service: Service, *, on_ready: OnReady | None = None
+    listener: socket.socket,
+    settings: Settings,
+    service: Service,
+    *,
+    admission: Admission = LOOPBACK_ONLY,
+    on_ready: OnReady | None = None,
 ) -> Server:
     """Return a server for an open service, and tune the process for it.
 
@@ -98,7 +130,7 @@ def make_server(
     """
     calm_garbage_collector()
     config = uvicorn.Config(
-        create_app(settings, service=service),
+        create_app(settings, service=service, admission=admission),
         access_log=False,
         log_level=logging.WARNING,
         proxy_headers=False,  # limits and guard believe the socket, never X-Forwarded-For
@@ -110,7 +142,8 @@ def make_server(
     )
     mark_connections(config)
     url = make_url(settings.host, listener.getsockname()[1])
-    return Server(config, service=service, url=url, on_ready=on_ready)
+    notice = Notice(service.data_dir, url, admission)
+    return Server(config, service=service, notice=notice, on_ready=on_ready)
 
 
 def mark_connections(config: uvicorn.Config) -> None:
@@ -127,31 +160,55 @@ def mark_connections(config: uvicorn.Config) -> None:
 class Server(uvicorn.Server):
     """A uvicorn server that says where it is, and closes its service before it lets a signal end the process."""
 
-    def __init__(self, config: uvicorn.Config, *, service: Service, url: str, on_ready: OnReady | None) -> None:
+    def __init__(self, config: uvicorn.Config, *, service: Service, notice: Notice, on_ready: OnReady | None) -> None:
         super().__init__(config)
         self._service = service
-        self._url = url
+        self._notice = notice
         self._on_ready = on_ready
-        self._file = service.data_dir / SERVER_FILE
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        await in_thread(announce, self._file, self._url)
+        await in_thread(self._notice.put_up)
         if self._on_ready is not None:
-            self._on_ready(self._url)
+            self._on_ready(self._notice.url)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await in_thread(self._file.unlink, missing_ok=True)
+        await in_thread(self._notice.take_down)
         self._service.events.close()  # event streams never end by themselves, and requests are waited for
         await super().shutdown(sockets)
         # uvicorn raises the signal again when this returns, and SIGTERM then ends the process at once.
         await self._service.close()
 
 
-def announce(path: Path, url: str) -> None:
-    """Write where the server is, whole or not at all."""
+class Notice:
+    """What the data directory, its owner's alone, says of the server that works in it: where it is, and its token."""
+
+    def __init__(self, data_dir: Path, url: str, admission: Admission) -> None:
+        self.url = url
+        self._file = data_dir / SERVER_FILE
+        self._own_token = data_dir / OWN_TOKEN
+        self._admission = admission
+
+    def put_up(self) -> None:
+        """Write where the server is, whole or not at all; a token that no file holds gets one."""
+        told: dict[str, object] = {"url": self.url, "pid": os.getpid()}
+        if self._admission.token is not None:
+            told["token_file"] = str(self._admission.token_file or self._own_token)
+            if self._admission.token_file is None:
+                replace_file(self._own_token, self._admission.token.reveal().encode())
+        replace_file(self._file, orjson.dumps(told))
+
+    def take_down(self) -> None:
+        self._file.unlink(missing_ok=True)
+        self._own_token.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
     staged = path.with_name(f"{path.name}.new")
-    staged.write_bytes(orjson.dumps({"url": url, "pid": os.getpid()}))
+    staged.unlink(missing_ok=True)
+    staged.touch(mode=0o600, exist_ok=False)
+    staged.write_bytes(data)
     staged.replace(path)
 
 

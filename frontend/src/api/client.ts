@@ -110,8 +110,14 @@ async function request<T>(
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError(0, UNREACHABLE);
   }
-  if (!response.ok) throw await readError(response);
+  if (!response.ok) throw showLoginWhereAsked(await readError(response));
   return { data: (await response.json()) as T, headers: response.headers };
+}
+
+/** A server that wants its token has a page that asks for it, at every address. */
+function showLoginWhereAsked(error: ApiError): ApiError {
+  if (error.status === 401 && error.extra.needs_token === true) window.location.reload();
+  return error;
 }
 
 async function readError(response: Response): Promise<ApiError> {

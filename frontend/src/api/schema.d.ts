@@ -4102,6 +4102,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -4170,6 +4184,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -4273,6 +4301,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -4393,6 +4435,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -4491,6 +4547,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -4596,6 +4666,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -4672,6 +4756,20 @@ export interface operations {
                     "application/json": components["schemas"]["StatsAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -4738,6 +4836,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -4784,6 +4896,20 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EvictedAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description Forbidden */
@@ -4847,6 +4973,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -4946,6 +5086,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -5035,6 +5189,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -5130,6 +5298,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -5191,6 +5373,20 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SavedListAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description Forbidden */
@@ -5269,6 +5465,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -5354,6 +5564,20 @@ export interface operations {
                     "application/json": components["schemas"]["MessageAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -5432,6 +5656,20 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SavedDetailsAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description Forbidden */
@@ -5529,6 +5767,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -5592,6 +5844,20 @@ export interface operations {
                     "application/json": components["schemas"]["DemoAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -5635,6 +5901,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -5717,6 +5997,20 @@ export interface operations {
                     "application/json": components["schemas"]["DemoAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -5778,6 +6072,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -5874,6 +6182,20 @@ export interface operations {
                     "application/json": components["schemas"]["DownloadsAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -5935,6 +6257,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -6033,6 +6369,20 @@ export interface operations {
                     "application/json": components["schemas"]["DownloadAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -6096,6 +6446,20 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CancelAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description Forbidden */
@@ -6162,6 +6526,20 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -6196,6 +6574,20 @@ export interface operations {
                     "application/json": components["schemas"]["HealthAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -6228,6 +6620,20 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HostAnswer"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description Forbidden */
@@ -6295,6 +6701,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -6355,6 +6775,20 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BinAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description Forbidden */
@@ -6418,6 +6852,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -6518,6 +6966,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -6595,6 +7057,20 @@ export interface operations {
                     "application/json": components["schemas"]["ReindexAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -6643,6 +7119,20 @@ export interface operations {
                     "application/json": components["schemas"]["ReindexAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -6689,6 +7179,20 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ColumnAnswer"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description Forbidden */
@@ -6767,6 +7271,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -6830,6 +7348,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -6900,6 +7432,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -6980,6 +7526,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -7040,6 +7600,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -7133,6 +7707,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -7239,6 +7827,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -7329,6 +7931,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -7468,6 +8084,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -7587,6 +8217,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -7727,6 +8371,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -7857,6 +8515,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -7997,6 +8669,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -8150,6 +8836,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -8286,6 +8986,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -8387,6 +9101,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -8510,6 +9238,20 @@ export interface operations {
                     "application/json": components["schemas"]["SettingsAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -8557,6 +9299,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -8869,6 +9625,20 @@ export interface operations {
                     "application/json": components["schemas"]["MirrorsAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -9072,6 +9842,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -9118,6 +9902,20 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionsAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description Forbidden */
@@ -9181,6 +9979,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -9540,6 +10352,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -9620,6 +10446,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -9695,6 +10535,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -9895,6 +10749,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -9972,6 +10840,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -10071,6 +10953,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -10145,6 +11041,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -10230,6 +11140,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Forbidden */
             403: {
                 headers: {
@@ -10305,6 +11229,20 @@ export interface operations {
                     /**
                      * @example {
                      *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Authentication failed: Invalid credentials"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];

@@ -5,5 +5,15 @@ from runferry.api.guard import Guard
 from runferry.api.legacy_ssh import DeprecationHeaders
 from runferry.api.limits import RateLimits
 from runferry.api.neighbours import CONNECTION, Neighbours
+from runferry.api.token import Admission, TokenGate
 
-__all__ = ["CONNECTION", "DeprecationHeaders", "Guard", "Neighbours", "RateLimits", "build_api"]
+__all__ = [
+    "CONNECTION",
+    "Admission",
+    "DeprecationHeaders",
+    "Guard",
+    "Neighbours",
+    "RateLimits",
+    "TokenGate",
+    "build_api",
+]

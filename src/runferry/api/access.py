@@ -32,9 +32,12 @@ TheService = Annotated[Service, Depends(find_service)]
 
 
 def describe_errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the ``responses`` of a route: its error statuses, each with the one error shape and an example."""
+    """Return the ``responses`` of a route: its error statuses, each with the one error shape and an example.
+
+    401 and 403 are answered to whoever may not ask, wherever they ask.
+    """
     described: dict[int | str, dict[str, Any]] = {}
-    for status in sorted({403, *statuses}):
+    for status in sorted({401, 403, *statuses}):
         model = RateLimitAnswer if status == 429 else ErrorAnswer
         example: dict[str, object] = {"detail": EXAMPLES[status]}
         if status == 429:

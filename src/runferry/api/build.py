@@ -33,6 +33,9 @@ DESCRIPTION = """Live, correct local copies of ML experiments on remote servers,
 
 Every error is `{"detail": "<one sentence>"}`, sometimes with more fields beside it. Unknown fields of a body are
 ignored; a wrong type or range is a 400 whose sentence names the field.
+
+A server that was started with `--token` wants it with every request: `Authorization: Bearer <token>`. Without it the
+answer is 401 with `"needs_token": true`; after ten wrong ones in a minute it is 429 with `retry_after`.
 """
 
 

@@ -22,11 +22,13 @@ POLICY = (
 
 
 class Guard:
-    """ASGI middleware, the outermost one. ``host`` is what the server was told to listen on."""
+    """ASGI middleware, the outermost one. ``host`` is what the server was told to listen on, ``names`` are others that
+    it was told to answer to.
+    """
 
-    def __init__(self, app: ASGIApp, *, host: str) -> None:
+    def __init__(self, app: ASGIApp, *, host: str, names: Iterable[str] = ()) -> None:
         self._app = app
-        self._names = frozenset({"localhost", host.lower()})
+        self._names = frozenset({"localhost", host.lower(), *(name.lower() for name in names)})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from runferry import __version__
 from runferry.cli import cache, connections, export, metrics, pull, runs, serve, sync, tail
+from runferry.cli.options import TOKEN_VARIABLE
 
 HELP = "Brings ML experiments home: live, correct local copies of runs on remote servers, over plain SSH."
 
@@ -42,8 +45,14 @@ def show_nothing(
     version: Annotated[
         bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and end.")
     ] = False,
+    token_file: Annotated[
+        Path | None,
+        typer.Option("--token-file", metavar="FILE", envvar=TOKEN_VARIABLE, help="Holds the server's token."),
+    ] = None,
 ) -> None:
-    """The root command: it only has options that end it."""
+    """The root command: it has options that end it, and one that holds for every command."""
+    if token_file is not None:
+        os.environ[TOKEN_VARIABLE] = str(token_file)  # the name of a file, where every command looks for it
 
 
 def build_app() -> typer.Typer:

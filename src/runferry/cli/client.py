@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
 
 from runferry.cli.exits import find_exit_code
-from runferry.cli.options import ServerChoice
-from runferry.config import Settings, load_settings
+from runferry.cli.options import TOKEN_VARIABLE, ServerChoice
+from runferry.config import load_settings
 from runferry.errors import InvalidRequest, RunferryError
+from runferry.ssh.credentials import Secret, read_token
 
 SERVER_FILE = "server.json"
 """Where ``runferry.app`` says, in the data directory, where the server is."""
@@ -24,6 +29,7 @@ STREAM_SECONDS = 180.0
 """How long a file may make one wait for its next bytes, which may have to come from a server far away."""
 
 HEALTH_SECONDS = 3.0
+UNKNOWN_CALLER = 401
 
 Json = dict[str, Any]
 
@@ -114,43 +120,78 @@ class Client:
         return NoServer(f"The Runferry server at {self.url} does not answer ({type(error).__name__}).")
 
 
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """Where a server is, and the token it asks for, if any."""
+
+    url: str
+    token: Secret | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.token is None else {"Authorization": f"Bearer {self.token.reveal()}"}
+
+
 @contextlib.asynccontextmanager
 async def open_client(choice: ServerChoice) -> AsyncIterator[Client]:
     """Yield a client of the chosen server, of the one that works in the data directory, or of one started here.
 
     Raises InvalidRequest for an address that is none, NoServer when the chosen server does not answer.
     """
-    if choice.url is not None:
-        async with make_http(check_url(choice.url)) as http:
+    address = await find_server(choice)
+    if address is not None:
+        async with make_http(address) as http:
             client = Client(http, is_own=False)
-            await client.get("/api/health")
+            if choice.url is not None:
+                await client.get("/api/health")
             yield client
-        return
-    settings = load_settings(choice.data_dir, port=0, host="127.0.0.1")
-    url = await find_server(settings)
-    if url is not None:
-        async with make_http(url) as http:
-            yield Client(http, is_own=False)
         return
     from runferry.demo.hosting import hosting  # a second to load, which talking to a running server need not wait for
 
-    async with hosting(settings, is_resuming=False) as own, make_http(own) as http:
+    settings = load_settings(choice.data_dir, port=0, host="127.0.0.1")
+    async with hosting(settings, is_resuming=False) as own, make_http(ServerAddress(own)) as http:
         yield Client(http, is_own=True)
 
 
-async def find_server(settings: Settings) -> str | None:
-    """Return the address of the server that works in this data directory, if one answers there."""
+async def find_server(choice: ServerChoice) -> ServerAddress | None:
+    """Return the chosen server, or the one that works in the data directory, if one answers there.
+
+    Raises ApiError where that one does not take the token, which is of the file it names unless one was given.
+    """
+    given = os.environ.get(TOKEN_VARIABLE)
+    token = read_token(Path(given)) if given else None
+    if choice.url is not None:
+        return ServerAddress(check_url(choice.url), token)
+    settings = load_settings(choice.data_dir, port=0, host="127.0.0.1")
     try:
         found = json.loads((settings.data_dir / SERVER_FILE).read_text(encoding="utf-8"))
         url = check_url(found["url"])
+        if not is_running(found["pid"]):
+            return None
+        if token is None and "token_file" in found:
+            token = read_token(Path(found["token_file"]))
     except (OSError, ValueError, KeyError, TypeError, InvalidRequest):
         return None
-    async with make_http(url) as http:
+    address = ServerAddress(url, token)
+    async with make_http(address) as http:
         try:
             response = await http.get("/api/health", timeout=HEALTH_SECONDS)
         except httpx.HTTPError:
             return None  # what a killed server left behind
-    return url if response.is_success else None
+    if response.status_code == UNKNOWN_CALLER:
+        raise ApiError(response.status_code, read_object(response))
+    return address if response.is_success else None
+
+
+def is_running(pid: int) -> bool:
+    """Say whether the process is there and this user's: the port of one that was killed may be a stranger's by now."""
+    if sys.platform == "win32":
+        return True  # there is no asking without ending it
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def read_object(response: httpx.Response) -> Json:
@@ -161,9 +202,9 @@ def read_object(response: httpx.Response) -> Json:
     return body if isinstance(body, dict) else {}
 
 
-def make_http(url: str) -> httpx.AsyncClient:
+def make_http(address: ServerAddress) -> httpx.AsyncClient:
     # Without trust_env a proxy of the environment never sees what goes to this machine.
-    return httpx.AsyncClient(base_url=url, timeout=ANSWER_SECONDS, trust_env=False)
+    return httpx.AsyncClient(base_url=address.url, headers=address.headers, timeout=ANSWER_SECONDS, trust_env=False)
 
 
 def check_url(text: str) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from runferry.cli.client import ApiError, Json
+from runferry.cli.client import ApiError, Json, ServerAddress
 
 OPEN_SECONDS = 15.0
 CLOSE_SECONDS = 1.0
@@ -27,7 +27,7 @@ LONGEST_MESSAGE = 1024 * 1024
 UNREAD = 64
 """Messages that wait for a slow terminal; the others wait at the server, which reads them from the log."""
 
-FindServer = Callable[[], Awaitable[str | None]]
+FindServer = Callable[[], Awaitable[ServerAddress | None]]
 
 
 class LogStream:
@@ -55,11 +55,12 @@ class LogStream:
         """Yield the messages, for ever. Raises ApiError where the server refuses (no such run)."""
         is_lost = False
         while True:
-            url = await self._find_server()
+            server = await self._find_server()
             try:
-                if url is not None:
+                if server is not None:
                     async with connect(
-                        self._make_address(url),
+                        self._make_address(server.url),
+                        additional_headers=server.headers,
                         proxy=None,
                         open_timeout=OPEN_SECONDS,
                         close_timeout=CLOSE_SECONDS,

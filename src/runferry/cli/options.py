@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+TOKEN_VARIABLE = "RUNFERRY_TOKEN_FILE"  # noqa: S105 - names a file
+
 UrlOption = Annotated[
     str | None,
     typer.Option(

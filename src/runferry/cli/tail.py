@@ -15,7 +15,6 @@ from runferry.cli.colours import tame
 from runferry.cli.options import DataDirOption, ServerChoice, UrlOption
 from runferry.cli.running import run
 from runferry.cli.terminal import Terminal
-from runferry.config import load_settings
 
 CLEAR_LINE = "\r\x1b[2K"
 LONGEST = 128 * 1024
@@ -45,7 +44,7 @@ def tail(
                 if is_once or client.is_own:
                     await show_end(client, terminal, printer, run_id, lines)
                     return
-                await follow(client, choice, terminal, printer, run_id, lines)
+                await follow(choice, terminal, printer, run_id, lines)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read it has seen enough
         finally:
@@ -65,21 +64,12 @@ async def show_end(client: Client, terminal: Terminal, printer: Printer, run_id:
         terminal.note("No Runferry server is running, so nothing is followed.")
 
 
-async def follow(
-    client: Client, choice: ServerChoice, terminal: Terminal, printer: Printer, run_id: str, lines: int
-) -> None:
+async def follow(choice: ServerChoice, terminal: Terminal, printer: Printer, run_id: str, lines: int) -> None:
     from runferry.cli.logstream import LogStream  # WebSockets take a tenth of a second to load
-
-    urls = [client.url]
-
-    async def find() -> str | None:
-        if urls:
-            return urls.pop()
-        return choice.url or await find_server(load_settings(choice.data_dir, port=0, host="127.0.0.1"))
 
     stream = LogStream(
         run_id,
-        find,
+        lambda: find_server(choice),
         tail=lines,
         on_lost=lambda: terminal.note("The Runferry server has gone; waiting for it to come back."),
         on_back=lambda: terminal.note("The Runferry server is back."),

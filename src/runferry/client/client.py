@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -23,11 +24,13 @@ Answer = Callable[[str, bool], str]
 class Client:
     """Asks the Runferry server at ``url``; a context manager. Raises ApiError and NoServer.
 
-    ``timeout`` is in seconds, for one answer.
+    ``timeout`` is in seconds, for one answer. ``token_file`` holds the token of a server that was started with one.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, *, timeout: float = ANSWER_SECONDS) -> None:
-        self._http = Http(url, timeout=timeout)
+    def __init__(
+        self, url: str = DEFAULT_URL, *, timeout: float = ANSWER_SECONDS, token_file: Path | None = None
+    ) -> None:
+        self._http = Http(url, timeout=timeout, token_file=token_file)
 
     def __enter__(self) -> Client:
         return self

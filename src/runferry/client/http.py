@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from runferry.errors import InvalidRequest, RunferryError
+from runferry.ssh.credentials import read_token
 
 ANSWER_SECONDS = 90.0
 """A login may take 45 seconds at the server; a first fetch of a run's metrics some more."""
@@ -32,10 +34,11 @@ class ApiError(RunferryError):
 class Http:
     """A connection to the server at ``url``; safe to use from one thread at a time."""
 
-    def __init__(self, url: str, *, timeout: float) -> None:
+    def __init__(self, url: str, *, timeout: float, token_file: Path | None = None) -> None:
+        headers = {"Authorization": f"Bearer {read_token(token_file).reveal()}"} if token_file is not None else None
         try:
             # Without trust_env a proxy of the environment never sees what goes to this machine.
-            self._http = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+            self._http = httpx.Client(base_url=url, timeout=timeout, trust_env=False, headers=headers)
         except httpx.InvalidURL:
             raise InvalidRequest(f"url: {url!a} is not an address.") from None
         self.url = url.rstrip("/")

@@ -9,7 +9,9 @@ from typing import NoReturn
 
 import asyncssh
 
-from runferry.errors import InvalidCredentials
+from runferry.errors import InvalidCredentials, InvalidRequest
+
+SHORTEST_TOKEN = 16
 
 
 class Secret:
@@ -42,6 +44,17 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is never serialized")
+
+
+def read_token(path: Path) -> Secret:
+    """Return the token a file holds. Raises InvalidRequest where there is none that could keep anybody out."""
+    try:
+        text = path.expanduser().read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"{path}: no token can be read from it ({type(error).__name__}).") from None
+    if len(text) < SHORTEST_TOKEN or not text.isprintable() or " " in text:
+        raise InvalidRequest(f"{path} must hold one token of at least {SHORTEST_TOKEN} characters, and nothing else.")
+    return Secret(text)
 
 
 @dataclass(frozen=True, slots=True)

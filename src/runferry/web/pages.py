@@ -40,6 +40,9 @@ ADDRESSES = (
 )
 """Where the app has pages: each answers the same file, and the script in it shows what the address says."""
 
+LOGIN_FILES = frozenset({"/static/login.js", "/static/login.css"})
+"""What the login page loads."""
+
 NONCE = "__STYLE_NONCE__"
 NOT_BUILT = (
     "The pages are not built: run `make setup` (or `python build_hook.py`). The API's description is at /docs.\n"
@@ -75,6 +78,12 @@ def install_docs(app: FastAPI, static: Path) -> None:
 
     app.mount("/static/swagger", StaticFiles(directory=str(files("fastapi_swagger") / "resources")))
     app.mount("/static", StaticFiles(directory=static))
+
+
+def make_login_page() -> Response:
+    """Return the page that asks for the token, as the answer to a browser that has not given it."""
+    page = files("runferry.web").joinpath("static/login.html").read_text(encoding="utf-8")
+    return Response(page, 401, {"Cache-Control": "no-store"}, media_type="text/html")
 
 
 def read_index(dist: Path) -> str:

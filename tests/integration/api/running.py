@@ -15,7 +15,8 @@ import uvloop
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually_now
 
-from runferry.app import Server, listen, make_server
+from runferry.api import Admission
+from runferry.app import LOOPBACK_ONLY, Server, listen, make_server
 from runferry.config import DEFAULT_RATE_LIMITS, Settings, load_settings
 from runferry.service import OpenStage, Service
 
@@ -71,7 +72,13 @@ def expect(response: requests.Response, status: int) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def run_server(data_dir: Path, *, open_demo: OpenStage | None = None, **settings: Any) -> Iterator[Running]:
+def run_server(
+    data_dir: Path,
+    *,
+    admission: Admission = LOOPBACK_ONLY,
+    open_demo: OpenStage | None = None,
+    **settings: Any,
+) -> Iterator[Running]:
     """Run a server on a free port until the context ends; a failure inside it is raised at the end."""
     options = {"port": 0, "rate_limits": NO_LIMITS} | settings
     chosen = load_settings(data_dir, **options)
@@ -83,7 +90,7 @@ def run_server(data_dir: Path, *, open_demo: OpenStage | None = None, **settings
 
     async def main() -> None:
         async with Service(chosen, open_demo=open_demo) as service:
-            server = make_server(listener, chosen, service, on_ready=lambda _: is_ready.set())
+            server = make_server(listener, chosen, service, admission=admission, on_ready=lambda _: is_ready.set())
             servers.append(server)
             await server.serve(sockets=[listener])
 

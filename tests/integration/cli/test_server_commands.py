@@ -28,7 +28,7 @@ def test_the_version_and_the_help_are_told_without_a_data_directory(cli: Cli) ->
 def test_serving_strangers_is_refused_with_the_way_to_do_it_right(cli: Cli, host: str) -> None:
     done = cli.run("serve", "--host", host, "--port", "0", "--no-browser")
     assert done.code == 2
-    assert "no authentication" in done.err
+    assert "without a token" in done.err
     assert "ssh -L" in done.err
     assert not cli.data_dir.exists()
 
