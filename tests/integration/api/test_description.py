@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -17,16 +18,23 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 from tests.integration.api.running import Running, expect
+from tests.support.network import closed_port
 from tests.support.samples import unpack_sample
 
 from runferry.api.limits import ENDPOINTS
 
+REFUSED_THERE = 500
+"""What the contract answers where a server cannot be reached."""
+
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
+EXAMPLES = int(os.environ.get("RUNFERRY_SCHEMA_EXAMPLES", "10"))
+"""How many requests each operation gets; more than ten are others every time."""
+
 QUICK = settings(
-    max_examples=10,
+    max_examples=EXAMPLES,
     deadline=None,
     database=None,
-    derandomize=True,
+    derandomize=EXAMPLES <= 10,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
@@ -83,14 +91,41 @@ def test_secrets_are_marked_as_write_only(document: dict[str, Any]) -> None:
         assert "'writeOnly': True" in text
 
 
-# Logins would go to made-up hosts, and the stream never ends: both have tests of their own.
-LEFT_OUT = {"/api/events", "/api/unified/connect", "/api/ssh/connect", "/api/doctor"}
+# Logins go to a port of this machine that refuses them; the stream never ends and has a test of its own.
+LOGINS = {"/api/unified/connect", "/api/ssh/connect", "/api/doctor"}
+LEFT_OUT = {"/api/events", *LOGINS}
 
 
 def test_whatever_fits_the_description_is_answered_as_described(server: Running, document: dict[str, Any]) -> None:
     tried = probe_all(server, document, LEFT_OUT)
     assert len(tried) >= 15
     assert tried.total() > 100
+
+
+def test_whatever_a_login_is_made_of_the_answer_is_as_described(server: Running, document: dict[str, Any]) -> None:
+    tried: Counter[str] = Counter()
+    with closed_port() as port:
+        for found in schemathesis.openapi.from_dict(document).get_all_operations():
+            assert isinstance(found, Ok)
+            if found.ok().path in LOGINS:
+                probe_login(found.ok(), server, tried, port)
+    assert len(tried) == len(LOGINS)
+
+
+def probe_login(operation: Any, server: Running, tried: Counter[str], port: int) -> None:
+    @QUICK
+    @given(case=operation.as_strategy())
+    def probe_case(case: schemathesis.Case[Any]) -> None:
+        if isinstance(case.body, dict):
+            case.body |= {"host": "127.0.0.1", "port": port, "saved": None, "use_agent": False}
+        tried[operation.label] += 1
+        answer = case.call(base_url=server.url, session=server.http, timeout=10)
+        if answer.status_code == REFUSED_THERE:
+            assert "onnection refused" in answer.text
+        assert answer.status_code <= REFUSED_THERE, f"{case.as_curl_command()}: {answer.text}"
+        case.validate_response(answer, checks=CHECKS)
+
+    probe_case()
 
 
 def test_and_so_it_is_with_a_connection_and_runs(connected: Running, tmp_path: Path) -> None:

@@ -105,6 +105,60 @@ async def test_without_watches_the_server_is_polled(make_sshd: MakeSshd, tmp_pat
     assert await mirror_and_follow(sshd, tmp_path, tmp_path / "root") == "agent"
 
 
+async def test_where_tmp_runs_no_programs_nothing_is_missed(make_sshd: MakeSshd, tmp_path: Path) -> None:
+    """A mount namespace has its own /tmp options; a program in /tmp shows that they hold."""
+    python = shlex.quote(str(find_python("3.11")))
+    write_program(tmp_path / "probe", "true")
+    mount = "mount --bind /tmp /tmp && mount -o remount,bind,noexec /tmp"
+    inner = f'{mount} && ! {shlex.quote(str(tmp_path / "probe"))} 2>/dev/null && exec {python} "$@"'
+    write_program(tmp_path / "bin" / "python3", f'exec unshare -U -r -m sh -c {shlex.quote(inner)} sh "$@"')
+    sshd = make_sshd(path=str(tmp_path / "bin"))
+    assert await mirror_and_follow(sshd, tmp_path, tmp_path / "root") == "agent"
+
+
+NETWORK_FILESYSTEM = """
+import builtins, os, time
+def caching(look, known={}):
+    def cached(path, **options):
+        found = known.get(path)
+        if found is None or time.monotonic() - found[0] > 1.5:
+            found = known[path] = time.monotonic(), look(path, **options)
+        return found[1]
+    return cached
+class Item:
+    def __init__(self, item):
+        self.name, self.path, self._item = item.name, item.path, item
+        self.is_dir, self.is_file, self.is_symlink = item.is_dir, item.is_file, item.is_symlink
+    def stat(self, follow_symlinks=True):
+        return (os.stat if follow_symlinks else os.lstat)(self.path)
+class Items:
+    def __init__(self, items):
+        self._items = items
+    def __enter__(self):
+        return map(Item, self._items)
+    def __exit__(self, *problem):
+        self._items.close()
+os.lstat, os.stat = caching(os.lstat, {}), caching(os.stat, {})
+os.scandir = lambda path, scan=os.scandir: Items(scan(path))
+builtins.open = lambda name, *a, real=open, **k: real({table!r} if name == "/proc/self/mounts" else name, *a, **k)
+import ctypes
+ctypes.CDLL = None  # whoever asks for notifications here fails
+"""
+"""Runs before the agent: attributes are up to 1.5 s old, as NFS keeps them, and no notification comes."""
+
+
+async def test_a_network_filesystem_with_old_attributes_is_polled_and_mirrored(
+    make_sshd: MakeSshd, tmp_path: Path
+) -> None:
+    python = shlex.quote(str(find_python("3.11")))
+    table = tmp_path / "mounts"
+    table.write_text("server:/export / nfs4 rw,relatime,vers=4.2 0 0\n")
+    before = shlex.quote(NETWORK_FILESYSTEM.replace("{table!r}", repr(str(table))))
+    write_program(tmp_path / "bin" / "python3", f'before={before}\nexec {python} "$1" "$2" "$before$3"')
+    sshd = make_sshd(path=str(tmp_path / "bin"))
+    assert await mirror_and_follow(sshd, tmp_path, tmp_path / "root") == "agent"
+
+
 @pytest.mark.parametrize("hours", [-3, 3])
 async def test_a_clock_that_is_hours_off_changes_nothing(make_sshd: MakeSshd, tmp_path: Path, hours: int) -> None:
     python = shlex.quote(str(find_python("3.11")))
