@@ -70,6 +70,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/artifacts/{name}/v{version}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read File
+         * @description Give the bytes of one file of a version, as `GET /api/runs/{run_id}/files/{path}` does: with ranges, conditions
+         *     and HEAD, fetched through where it is not here, and only whole where its manifest's digest is right.
+         */
+        get: operations["read_file_api_artifacts__name__v_version__files__path__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/artifacts/{name}/v{version}/lineage": {
         parameters: {
             query?: never;
@@ -164,6 +185,26 @@ export interface paths {
          * @description Evict everything that may be. What is pinned, in use, or a last copy stays; so do curves and metadata.
          */
         post: operations["clear_cache_api_cache_clear_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cache/empty-trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Empty Trash
+         * @description Remove for good what left the local copies: it is gone from the server (`delete: true`), or stood in the way.
+         */
+        post: operations["empty_trash_api_cache_empty_trash_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1524,6 +1565,8 @@ export interface components {
          *       "limit_bytes": 10737418240,
          *       "pinned_bytes": 0,
          *       "reserve_bytes": 1073741824,
+         *       "trash_bytes": 0,
+         *       "trash_files": 0,
          *       "used_bytes": 204857600
          *     }
          */
@@ -1546,6 +1589,13 @@ export interface components {
              * @description What stays free on the disk.
              */
             reserve_bytes: number;
+            /**
+             * Trash Bytes
+             * @description No part of the cache: what left the local copies for good reasons.
+             */
+            trash_bytes: number;
+            /** Trash Files */
+            trash_files: number;
             /**
              * Used Bytes
              * @description With what is under way.
@@ -2402,6 +2452,17 @@ export interface components {
             ok: boolean;
             /** Permanently Deleted */
             permanently_deleted: number;
+        };
+        /** EmptiedTrashAnswer */
+        EmptiedTrashAnswer: {
+            /** Freed Bytes */
+            freed_bytes: number;
+            /** Message */
+            message: string;
+            /** Ok */
+            ok: boolean;
+            /** Removed Files */
+            removed_files: number;
         };
         /**
          * EmptyBody
@@ -4085,6 +4146,40 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "aliases": {
+                     *           "latest": 2
+                     *         },
+                     *         "created_at": 1795371780.9998076,
+                     *         "latest_version": 2,
+                     *         "name": "corpus",
+                     *         "num_versions": 2,
+                     *         "root": "/data/runicorn",
+                     *         "server": "gpu-server.com",
+                     *         "size_bytes": 123558,
+                     *         "total_size_bytes": 247116,
+                     *         "type": "dataset",
+                     *         "updated_at": 1795371781.6048477
+                     *       },
+                     *       {
+                     *         "aliases": {
+                     *           "latest": 2
+                     *         },
+                     *         "created_at": 1795371779.8467522,
+                     *         "latest_version": 2,
+                     *         "name": "resnet-model",
+                     *         "num_versions": 2,
+                     *         "root": "/data/runicorn",
+                     *         "server": "gpu-server.com",
+                     *         "size_bytes": 2061,
+                     *         "total_size_bytes": 4122,
+                     *         "type": "model",
+                     *         "updated_at": 1795371780.4225607
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["ArtifactAnswer"][];
                 };
             };
@@ -4172,6 +4267,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "aliases": [],
+                     *       "created_at": 1795371779.8467522,
+                     *       "created_by_run": "20261122_182259_5abfe9",
+                     *       "created_by_user": null,
+                     *       "description": "demo model",
+                     *       "local_dir": "/home/me/.local/share/runferry/cache/gpu-server.com/data-1f2e3d4c/runicorn/artifacts/model/resnet-model/v1",
+                     *       "manifest_digest": "1c8bf85222e78a6b47c162adb3a64699324b990bb0b1920ea5f0044caf587428",
+                     *       "metadata": {
+                     *         "acc": 0.9,
+                     *         "epoch": 0
+                     *       },
+                     *       "metadata_is_here": true,
+                     *       "name": "resnet-model",
+                     *       "num_files": 2,
+                     *       "num_references": 0,
+                     *       "parent_artifacts": [],
+                     *       "remote_dir": "/data/runicorn/artifacts/model/resnet-model/v1",
+                     *       "root": "/data/runicorn",
+                     *       "server": "gpu-server.com",
+                     *       "size_bytes": 2061,
+                     *       "status": "ready",
+                     *       "tags": [
+                     *         "demo",
+                     *         "r0"
+                     *       ],
+                     *       "type": "model",
+                     *       "updated_at": 1795371779.846753,
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["VersionDetailsAnswer"];
                 };
             };
@@ -4289,6 +4416,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "freed_bytes": 0,
+                     *       "message": "Hid resnet-model:v1; nothing was changed on gpu-server.com",
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeletedVersionAnswer"];
                 };
             };
@@ -4418,6 +4552,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "artifact": "resnet-model",
+                     *       "files": [
+                     *         {
+                     *           "absolute_path": null,
+                     *           "digest": "sha256:fa5545881c82b61b46fcf4972d6b20cb08368be38bb6836e9d355bd1f5e3a6c3",
+                     *           "is_remote": true,
+                     *           "modified_at": 1795371779.8448822,
+                     *           "path": "model.bin",
+                     *           "size": 2048
+                     *         },
+                     *         {
+                     *           "absolute_path": null,
+                     *           "digest": "sha256:2c69936e3a77a0618c4259c509e5e14c1bce5b4da18400312097c81282d53c5e",
+                     *           "is_remote": true,
+                     *           "modified_at": 1795371779.8449504,
+                     *           "path": "conf/cfg.json",
+                     *           "size": 13
+                     *         }
+                     *       ],
+                     *       "is_complete": true,
+                     *       "is_remote": true,
+                     *       "references": [],
+                     *       "server": "gpu-server.com",
+                     *       "total_files": 2,
+                     *       "total_references": 0,
+                     *       "total_size": 2061,
+                     *       "version": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["runferry__api__answers_artifacts__FilesAnswer"];
                 };
             };
@@ -4507,6 +4672,137 @@ export interface operations {
             };
         };
     };
+    read_file_api_artifacts__name__v_version__files__path__get: {
+        parameters: {
+            query?: {
+                /** @description The storage root on the server. */
+                root?: string | null;
+                /** @description A server's label. */
+                server?: string | null;
+                /** @description Such as model or dataset. */
+                type?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description An artifact's name; it may hold slashes. */
+                name: string;
+                /** @description A file's path, relative to the run's directory. */
+                path: string;
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes, with a type by the file's name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Not connected. POST /api/unified/connect first."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "No such directory on the server: /data/runicorn"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The host key of gpu1 has changed; nothing was sent."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Gone */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "events.jsonl is no longer on the server."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The disk is full."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     show_lineage_api_artifacts__name__v_version__lineage_get: {
         parameters: {
             query?: {
@@ -4535,6 +4831,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "edges": [
+                     *         {
+                     *           "edge_type": "produces",
+                     *           "source": "gpu-server.com/20261122_182259_5abfe9",
+                     *           "target": "gpu-server.com/model/resnet-model:v1"
+                     *         },
+                     *         {
+                     *           "edge_type": "uses",
+                     *           "source": "gpu-server.com/model/resnet-model:v1",
+                     *           "target": "gpu-server.com/20261122_182300_21e606"
+                     *         }
+                     *       ],
+                     *       "is_whole": true,
+                     *       "nodes": [
+                     *         {
+                     *           "label": "resnet-model:v1",
+                     *           "metadata": {
+                     *             "aliases": [],
+                     *             "created_at": 1795371779.8467522,
+                     *             "is_known": true,
+                     *             "name": "resnet-model",
+                     *             "root": "/data/runicorn",
+                     *             "server": "gpu-server.com",
+                     *             "size_bytes": 2061,
+                     *             "type": "model",
+                     *             "version": 1
+                     *           },
+                     *           "node_id": "gpu-server.com/model/resnet-model:v1",
+                     *           "node_type": "artifact"
+                     *         },
+                     *         {
+                     *           "label": "vision/resnet 20261122_182259_5abfe9",
+                     *           "metadata": {
+                     *             "created_time": 1795371779.3387709,
+                     *             "id": "20261122_182259_5abfe9",
+                     *             "name": "resnet",
+                     *             "project": "vision",
+                     *             "server": "gpu-server.com",
+                     *             "status": "finished"
+                     *           },
+                     *           "node_id": "gpu-server.com/20261122_182259_5abfe9",
+                     *           "node_type": "run"
+                     *         }
+                     *       ],
+                     *       "root_artifact": "gpu-server.com/model/resnet-model:v1"
+                     *     }
+                     */
                     "application/json": components["schemas"]["LineageAnswer"];
                 };
             };
@@ -4649,6 +4994,39 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "aliases": {
+                     *         "latest": 2
+                     *       },
+                     *       "name": "resnet-model",
+                     *       "root": "/data/runicorn",
+                     *       "server": "gpu-server.com",
+                     *       "type": "model",
+                     *       "versions": [
+                     *         {
+                     *           "aliases": [
+                     *             "latest"
+                     *           ],
+                     *           "created_at": 1795371780.4225607,
+                     *           "created_by_run": "20261122_182259_0fc0ed",
+                     *           "num_files": 2,
+                     *           "remote_dir": "/data/runicorn/artifacts/model/resnet-model/v2",
+                     *           "size_bytes": 2061,
+                     *           "version": 2
+                     *         },
+                     *         {
+                     *           "aliases": [],
+                     *           "created_at": 1795371779.8467522,
+                     *           "created_by_run": "20261122_182259_5abfe9",
+                     *           "num_files": 2,
+                     *           "remote_dir": "/data/runicorn/artifacts/model/resnet-model/v1",
+                     *           "size_bytes": 2061,
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["VersionsAnswer"];
                 };
             };
@@ -4753,6 +5131,32 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "by_server": {
+                     *         "gpu-server.com": {
+                     *           "artifacts": 2,
+                     *           "size_bytes": 251238,
+                     *           "versions": 4
+                     *         }
+                     *       },
+                     *       "by_type": {
+                     *         "dataset": {
+                     *           "artifacts": 1,
+                     *           "size_bytes": 247116,
+                     *           "versions": 2
+                     *         },
+                     *         "model": {
+                     *           "artifacts": 1,
+                     *           "size_bytes": 4122,
+                     *           "versions": 2
+                     *         }
+                     *       },
+                     *       "total_artifacts": 2,
+                     *       "total_size_bytes": 251238,
+                     *       "total_versions": 4
+                     *     }
+                     */
                     "application/json": components["schemas"]["StatsAnswer"];
                 };
             };
@@ -4895,6 +5299,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "evicted_files": 0,
+                     *       "freed_bytes": 0,
+                     *       "kept_files": 1,
+                     *       "message": "Evicted 0 files, 0 bytes; 1 stayed (pinned, in use, or last copies).",
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["EvictedAnswer"];
                 };
             };
@@ -4910,6 +5323,62 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Permission denied on the server: /root"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Connection failed: connection refused"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    empty_trash_api_cache_empty_trash_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "freed_bytes": 0,
+                     *       "message": "Removed 0 files, 0 bytes, from the trash.",
+                     *       "ok": true,
+                     *       "removed_files": 0
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EmptiedTrashAnswer"];
                 };
             };
             /** @description Forbidden */
@@ -4961,6 +5430,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "evicted_files": 2,
+                     *       "freed_bytes": 143,
+                     *       "kept_files": 1,
+                     *       "message": "Evicted 2 files, 143 bytes; 1 stayed (pinned, in use, or last copies).",
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["EvictedAnswer"];
                 };
             };
@@ -5069,6 +5547,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Pinned media of gpu-server.com/20261122_182301_db3b88.",
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["MessageAnswer"];
                 };
             };
@@ -5177,6 +5661,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Unpinned media of gpu-server.com/20261122_182301_db3b88.",
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["MessageAnswer"];
                 };
             };
@@ -5281,6 +5771,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "config_file": "/home/me/.config/runferry/location.toml",
+                     *       "needs_restart": false,
+                     *       "storage": "/home/me/.local/share/runferry",
+                     *       "user_root_dir": "/home/me/.local/share/runferry",
+                     *       "version": "0.1.0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConfigAnswer"];
                 };
             };
@@ -5372,6 +5871,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "connections": [
+                     *         {
+                     *           "auth_method": "agent",
+                     *           "has_passphrase": false,
+                     *           "has_password": false,
+                     *           "has_private_key": false,
+                     *           "host": "gpu1",
+                     *           "key": "me@gpu1:22",
+                     *           "name": "My GPU",
+                     *           "port": 22,
+                     *           "private_key_path": null,
+                     *           "username": "me"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SavedListAnswer"];
                 };
             };
@@ -5453,6 +5970,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "connection": {
+                     *         "auth_method": "agent",
+                     *         "has_passphrase": false,
+                     *         "has_password": false,
+                     *         "has_private_key": false,
+                     *         "host": "gpu1",
+                     *         "key": "me@gpu1:22",
+                     *         "name": "My GPU",
+                     *         "port": 22,
+                     *         "private_key_path": null,
+                     *         "username": "me"
+                     *       },
+                     *       "is_new": true,
+                     *       "message": "Saved",
+                     *       "ok": true,
+                     *       "secret_stored": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["SaveAnswer"];
                 };
             };
@@ -5561,6 +6098,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Forgot me@gpu1:22 and its secrets",
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["MessageAnswer"];
                 };
             };
@@ -5655,6 +6198,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "auth_method": "agent",
+                     *       "has_passphrase": false,
+                     *       "has_password": false,
+                     *       "has_private_key": false,
+                     *       "host": "gpu1",
+                     *       "in_memory_only": [],
+                     *       "key": "me@gpu1:22",
+                     *       "name": "My GPU",
+                     *       "port": 22,
+                     *       "private_key_path": null,
+                     *       "saved_at": 1795887244.508568,
+                     *       "username": "me"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SavedDetailsAnswer"];
                 };
             };
@@ -5750,6 +6309,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "/home/me/data is used from the next start on (not where --data-dir or RUNFERRY_DATA_DIR says otherwise); until then data is kept in /home/me/.local/share/runferry",
+                     *       "needs_restart": true,
+                     *       "ok": true,
+                     *       "user_root_dir": "/home/me/data"
+                     *     }
+                     */
                     "application/json": components["schemas"]["RootAnswer"];
                 };
             };
@@ -6060,6 +6627,46 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "facts": {
+                     *         "clock_skew_seconds": 0,
+                     *         "filesystem": "ext4",
+                     *         "fingerprint": "SHA256:3tR6d9HwxnFoNtEbPs/iOyKUJ6oxKJ9XCU+EsPkaAzk",
+                     *         "home": "/root",
+                     *         "host_key": "known",
+                     *         "hostname": "vm",
+                     *         "inotify_watches": 192536,
+                     *         "is_login_by_given": true,
+                     *         "os": "Linux 6.18.44-fc-v595",
+                     *         "precise_times": true,
+                     *         "python": "3.11.7",
+                     *         "route": [
+                     *           "user@gpu-server.com:22"
+                     *         ],
+                     *         "rtt_ms": 0.41,
+                     *         "transport": "agent",
+                     *         "transport_reason": "The server has Python 3.11.7, so the agent runs there; nothing is written on the server.",
+                     *         "tried": [
+                     *           "Agent: it runs on the server."
+                     *         ]
+                     *       },
+                     *       "ok": true,
+                     *       "steps": [
+                     *         {
+                     *           "message": "user@gpu-server.com:22",
+                     *           "name": "route",
+                     *           "ok": true
+                     *         },
+                     *         {
+                     *           "message": "SHA256:3tR6d9HwxnFoNtEbPs/iOyKUJ6oxKJ9XCU+EsPkaAzk, the one that is known",
+                     *           "name": "host key",
+                     *           "ok": true
+                     *         }
+                     *       ],
+                     *       "target": "user@gpu-server.com:22"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DoctorAnswer"];
                 };
             };
@@ -6179,6 +6786,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "downloads": [
+                     *         {
+                     *           "artifact": null,
+                     *           "bytes_done": 6478,
+                     *           "bytes_per_second": 0,
+                     *           "bytes_total": 6478,
+                     *           "created_at": 1795887243.3502378,
+                     *           "current_file": null,
+                     *           "ended_at": 1795887243.6132684,
+                     *           "error": null,
+                     *           "eta_seconds": null,
+                     *           "files_done": 9,
+                     *           "files_failed": 0,
+                     *           "files_total": 9,
+                     *           "id": "0f5c427355088c74",
+                     *           "items": [],
+                     *           "paths": [],
+                     *           "run": "gpu-server.com/20261122_182301_db3b88",
+                     *           "state": "done",
+                     *           "version": null,
+                     *           "waiting_for": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["DownloadsAnswer"];
                 };
             };
@@ -6245,6 +6879,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "artifact": null,
+                     *       "bytes_done": 0,
+                     *       "bytes_per_second": 0,
+                     *       "bytes_total": 6478,
+                     *       "created_at": 1795887243.3502378,
+                     *       "current_file": null,
+                     *       "ended_at": null,
+                     *       "error": null,
+                     *       "eta_seconds": null,
+                     *       "files_done": 0,
+                     *       "files_failed": 0,
+                     *       "files_total": 9,
+                     *       "id": "0f5c427355088c74",
+                     *       "items": [
+                     *         {
+                     *           "error": null,
+                     *           "path": "logs.txt",
+                     *           "size": 67,
+                     *           "state": "queued"
+                     *         }
+                     *       ],
+                     *       "paths": [],
+                     *       "run": "gpu-server.com/20261122_182301_db3b88",
+                     *       "state": "queued",
+                     *       "version": null,
+                     *       "waiting_for": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["DownloadAnswer"];
                 };
             };
@@ -6366,6 +7030,36 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "artifact": null,
+                     *       "bytes_done": 2200,
+                     *       "bytes_per_second": 1200,
+                     *       "bytes_total": 6478,
+                     *       "created_at": 1795887243.3502378,
+                     *       "current_file": "events.jsonl",
+                     *       "ended_at": null,
+                     *       "error": null,
+                     *       "eta_seconds": 3.6,
+                     *       "files_done": 2,
+                     *       "files_failed": 0,
+                     *       "files_total": 9,
+                     *       "id": "0f5c427355088c74",
+                     *       "items": [
+                     *         {
+                     *           "error": null,
+                     *           "path": "events.jsonl",
+                     *           "size": 3722,
+                     *           "state": "running"
+                     *         }
+                     *       ],
+                     *       "paths": [],
+                     *       "run": "gpu-server.com/20261122_182301_db3b88",
+                     *       "state": "running",
+                     *       "version": null,
+                     *       "waiting_for": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["DownloadAnswer"];
                 };
             };
@@ -6445,6 +7139,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "0f5c427355088c74",
+                     *       "message": "It had ended; it is no longer listed.",
+                     *       "ok": true,
+                     *       "state": "done"
+                     *     }
+                     */
                     "application/json": components["schemas"]["CancelAnswer"];
                 };
             };
@@ -6571,6 +7273,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ok",
+                     *       "uptime_seconds": 7.323276582999824,
+                     *       "version": "0.1.0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["HealthAnswer"];
                 };
             };
@@ -6619,6 +7328,16 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "alias": "gpu1",
+                     *         "host": "gpu1.example.org",
+                     *         "port": 22,
+                     *         "user": "me"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["HostAnswer"][];
                 };
             };
@@ -6684,6 +7403,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "syncs": [
+                     *         {
+                     *           "connection_id": "user@gpu-server.com:22",
+                     *           "mode": "smart",
+                     *           "problem_count": 34,
+                     *           "problems": [
+                     *             {
+                     *               "code": "skipped",
+                     *               "message": "a lock file",
+                     *               "path": "runicorn/artifacts/dataset/corpus/.lock"
+                     *             },
+                     *             {
+                     *               "code": "skipped",
+                     *               "message": "a lock file",
+                     *               "path": "runicorn/artifacts/model/resnet-model/.lock"
+                     *             }
+                     *           ],
+                     *           "remote_root": "/data",
+                     *           "sync_id": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ProblemsAnswer"];
                 };
             };
@@ -6774,6 +7518,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "deleted_runs": [
+                     *         {
+                     *           "can_restore": true,
+                     *           "created_time": 1795371779.3387709,
+                     *           "deleted_at": 1795887245.5888689,
+                     *           "id": "20261122_182259_5abfe9",
+                     *           "key": "gpu-server.com/20261122_182259_5abfe9",
+                     *           "name": "resnet",
+                     *           "note": null,
+                     *           "origin": "local",
+                     *           "original_status": "finished",
+                     *           "project": "vision",
+                     *           "remote_dir": "/data/runicorn/vision/resnet/runs/20261122_182259_5abfe9",
+                     *           "run_dir": "/home/me/.local/share/runferry/cache/gpu-server.com/data-1f2e3d4c/runicorn/vision/resnet/runs/20261122_182259_5abfe9",
+                     *           "server": "gpu-server.com"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["BinAnswer"];
                 };
             };
@@ -6840,6 +7605,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "freed_bytes": 2262,
+                     *       "message": "Removed the local copy of 1 run for good; nothing was changed on any server",
+                     *       "ok": true,
+                     *       "permanently_deleted": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["EmptiedAnswer"];
                 };
             };
@@ -6949,6 +7722,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Restored 1 run",
+                     *       "ok": true,
+                     *       "restored_count": 1,
+                     *       "results": {
+                     *         "20261122_182259_5abfe9": {
+                     *           "error": null,
+                     *           "success": true
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["RestoredAnswer"];
                 };
             };
@@ -7054,6 +7840,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": null,
+                     *       "runs_changed": 0,
+                     *       "seconds": 0.047,
+                     *       "sources": 1,
+                     *       "state": "done",
+                     *       "syncs_done": 1,
+                     *       "syncs_total": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReindexAnswer"];
                 };
             };
@@ -7116,6 +7913,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "error": null,
+                     *       "runs_changed": 0,
+                     *       "seconds": 0,
+                     *       "sources": 0,
+                     *       "state": "running",
+                     *       "syncs_done": 0,
+                     *       "syncs_total": 0
+                     *     }
+                     */
                     "application/json": components["schemas"]["ReindexAnswer"];
                 };
             };
@@ -7178,6 +7986,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "name": "bs",
+                     *         "runs": 8,
+                     *         "source": "config"
+                     *       },
+                     *       {
+                     *         "name": "final_loss",
+                     *         "runs": 8,
+                     *         "source": "summary"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["ColumnAnswer"][];
                 };
             };
@@ -7254,6 +8076,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "count": 2,
+                     *         "value": "failed"
+                     *       },
+                     *       {
+                     *         "count": 6,
+                     *         "value": "finished"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["GroupAnswer"][];
                 };
             };
@@ -7334,6 +8168,17 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "gpu-server.com/20261122_182301_db3b88": {
+                     *         "metric": "val_acc",
+                     *         "values": [
+                     *           0.25,
+                     *           0.5
+                     *         ]
+                     *       }
+                     *     }
+                     */
                     "application/json": {
                         [key: string]: components["schemas"]["SparklineAnswer"];
                     };
@@ -7416,6 +8261,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "gpu-server.com/20261122_182301_db3b88": {
+                     *         "final_loss": 0.1,
+                     *         "loss": 0.104617
+                     *       }
+                     *     }
+                     */
                     "application/json": {
                         [key: string]: {
                             [key: string]: string | number | boolean | null;
@@ -7509,6 +8362,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "artifacts_created_count": 0,
+                     *         "artifacts_used_count": 0,
+                     *         "best_metric_name": null,
+                     *         "best_metric_value": null,
+                     *         "created_time": 1795371783.483406,
+                     *         "deleted_at": null,
+                     *         "duration_seconds": null,
+                     *         "ended_at": null,
+                     *         "exit_reason": null,
+                     *         "format": "runicorn",
+                     *         "freshness": {
+                     *           "as_of": 1795887242.5590396,
+                     *           "state": "live"
+                     *         },
+                     *         "gone_at": null,
+                     *         "hostname": "vm",
+                     *         "id": "20261122_182303_da3780",
+                     *         "key": "gpu-server.com/20261122_182303_da3780",
+                     *         "mode": "smart",
+                     *         "name": "gpt",
+                     *         "path": "runicorn/nlp/gpt/runs/20261122_182303_da3780",
+                     *         "pid": 16159,
+                     *         "project": "nlp",
+                     *         "remote_dir": "/data/runicorn/nlp/gpt/runs/20261122_182303_da3780",
+                     *         "run_dir": "/home/me/.local/share/runferry/cache/gpu-server.com/data-1f2e3d4c/runicorn/nlp/gpt/runs/20261122_182303_da3780",
+                     *         "server": "gpu-server.com",
+                     *         "started_at": 1795371783.4836376,
+                     *         "status": "failed",
+                     *         "status_evidence": "process 16159 gone since 17:34 (vm restarted since, checked 1 s ago), last metric 2026-11-22 18:23:04, exit unknown"
+                     *       },
+                     *       {
+                     *         "artifacts_created_count": 0,
+                     *         "artifacts_used_count": 0,
+                     *         "best_metric_name": "val_acc",
+                     *         "best_metric_value": 0.99,
+                     *         "created_time": 1795371782.9039767,
+                     *         "deleted_at": null,
+                     *         "duration_seconds": 0.47427797317504883,
+                     *         "ended_at": 1795371783.3785007,
+                     *         "exit_reason": null,
+                     *         "format": "runicorn",
+                     *         "freshness": {
+                     *           "as_of": 1795887242.5590396,
+                     *           "state": "live"
+                     *         },
+                     *         "gone_at": null,
+                     *         "hostname": "vm",
+                     *         "id": "20261122_182302_f4213b",
+                     *         "key": "gpu-server.com/20261122_182302_f4213b",
+                     *         "mode": "smart",
+                     *         "name": "bert",
+                     *         "path": "runicorn/nlp/bert/runs/20261122_182302_f4213b",
+                     *         "pid": 16159,
+                     *         "project": "nlp",
+                     *         "remote_dir": "/data/runicorn/nlp/bert/runs/20261122_182302_f4213b",
+                     *         "run_dir": "/home/me/.local/share/runferry/cache/gpu-server.com/data-1f2e3d4c/runicorn/nlp/bert/runs/20261122_182302_f4213b",
+                     *         "server": "gpu-server.com",
+                     *         "started_at": 1795371782.9042227,
+                     *         "status": "finished",
+                     *         "status_evidence": "written by the run itself"
+                     *       }
+                     *     ]
+                     */
                     "application/json": components["schemas"]["RunAnswer"][];
                 };
             };
@@ -7588,6 +8507,137 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "artifacts_created_count": 1,
+                     *       "artifacts_used_count": 2,
+                     *       "assets": {
+                     *         "artifacts_created": [
+                     *           {
+                     *             "created_at": 1795371781.6065128,
+                     *             "name": "corpus",
+                     *             "num_files": 2,
+                     *             "num_references": 1,
+                     *             "size_bytes": 102,
+                     *             "type": "dataset",
+                     *             "version": 2
+                     *           }
+                     *         ],
+                     *         "artifacts_used": [
+                     *           {
+                     *             "name": "resnet-model",
+                     *             "num_files": 2,
+                     *             "size_bytes": 2061,
+                     *             "type": "model",
+                     *             "used_at": 1795371781.6072798,
+                     *             "version": 2
+                     *           },
+                     *           {
+                     *             "name": "resnet-model",
+                     *             "num_files": 2,
+                     *             "size_bytes": 2061,
+                     *             "type": "model",
+                     *             "used_at": 1795371781.607822,
+                     *             "version": 1
+                     *           }
+                     *         ]
+                     *       },
+                     *       "best_metric_name": "val_acc",
+                     *       "best_metric_value": 0.99,
+                     *       "config": {
+                     *         "bs": 32,
+                     *         "opt": "adam"
+                     *       },
+                     *       "created_time": 1795371781.1097634,
+                     *       "deleted_at": null,
+                     *       "duration_seconds": 0.49983739852905273,
+                     *       "ended_at": 1795371781.6098332,
+                     *       "environment": {
+                     *         "conda_env": null,
+                     *         "conda_packages": null,
+                     *         "env_variables": {
+                     *           "PATH": "/usr/bin:/bin",
+                     *           "RUNICORN_DIR": "/data/runicorn"
+                     *         },
+                     *         "git_info": null,
+                     *         "gpu_info": null,
+                     *         "pip_packages": [
+                     *           "aiofiles==23.2.1",
+                     *           "annotated-doc==0.0.7"
+                     *         ],
+                     *         "platform": "Linux 6.18.44-fc-v595 (x86_64)",
+                     *         "platform_details": {
+                     *           "machine": "x86_64",
+                     *           "node": "vm",
+                     *           "processor": "",
+                     *           "python_compiler": "GCC 12.2.0",
+                     *           "python_implementation": "CPython",
+                     *           "release": "6.18.44-fc-v595",
+                     *           "system": "Linux",
+                     *           "version": "#1 SMP PREEMPT_DYNAMIC @0"
+                     *         },
+                     *         "python_version": "3.11.7 (main, May  9 2026, 07:35:25) [GCC 12.2.0]"
+                     *       },
+                     *       "exit_reason": null,
+                     *       "files": {
+                     *         "bytes": 6478,
+                     *         "held": 6,
+                     *         "held_bytes": 2613,
+                     *         "listed": 13
+                     *       },
+                     *       "format": "runicorn",
+                     *       "freshness": {
+                     *         "as_of": 1795887242.6013458,
+                     *         "state": "live"
+                     *       },
+                     *       "gone_at": null,
+                     *       "hostname": "vm",
+                     *       "id": "20261122_182301_db3b88",
+                     *       "key": "gpu-server.com/20261122_182301_db3b88",
+                     *       "logs": "/home/me/.local/share/runferry/cache/gpu-server.com/data-1f2e3d4c/runicorn/nlp/gpt/runs/20261122_182301_db3b88/logs.txt",
+                     *       "meta": {
+                     *         "created_at": 1795371781.1097634,
+                     *         "hostname": "vm",
+                     *         "id": "20261122_182301_db3b88",
+                     *         "name": "gpt",
+                     *         "pid": 16159,
+                     *         "platform": "Linux 6.18.44-fc-v595 (x86_64)",
+                     *         "project": "nlp",
+                     *         "python": "3.11.7",
+                     *         "storage_dir": "/data/runicorn"
+                     *       },
+                     *       "metrics": "/home/me/.local/share/runferry/cache/gpu-server.com/data-1f2e3d4c/runicorn/nlp/gpt/runs/20261122_182301_db3b88/events.jsonl",
+                     *       "metrics_step": "/home/me/.local/share/runferry/cache/gpu-server.com/data-1f2e3d4c/runicorn/nlp/gpt/runs/20261122_182301_db3b88/events.jsonl",
+                     *       "mode": "smart",
+                     *       "name": "gpt",
+                     *       "params": {
+                     *         "bs": 32,
+                     *         "opt": "adam"
+                     *       },
+                     *       "path": "runicorn/nlp/gpt/runs/20261122_182301_db3b88",
+                     *       "pid": 16159,
+                     *       "project": "nlp",
+                     *       "remote_dir": "/data/runicorn/nlp/gpt/runs/20261122_182301_db3b88",
+                     *       "run_dir": "/home/me/.local/share/runferry/cache/gpu-server.com/data-1f2e3d4c/runicorn/nlp/gpt/runs/20261122_182301_db3b88",
+                     *       "server": "gpu-server.com",
+                     *       "started_at": 1795371781.1099958,
+                     *       "status": "finished",
+                     *       "status_evidence": "written by the run itself",
+                     *       "summary": {
+                     *         "best_metric_mode": "max",
+                     *         "best_metric_name": "val_acc",
+                     *         "best_metric_step": 20,
+                     *         "best_metric_value": 0.99,
+                     *         "config": {
+                     *           "bs": 32,
+                     *           "opt": "adam"
+                     *         },
+                     *         "final_loss": 0.1,
+                     *         "notes": "run 3"
+                     *       },
+                     *       "tags": []
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunDetailAnswer"];
                 };
             };
@@ -7695,6 +8745,78 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "created": [
+                     *         {
+                     *           "created_at": 1795371781.6065128,
+                     *           "is_known": true,
+                     *           "item": {
+                     *             "created_at": 1795371781.6065128,
+                     *             "name": "corpus",
+                     *             "num_files": 2,
+                     *             "num_references": 1,
+                     *             "size_bytes": 102,
+                     *             "type": "dataset",
+                     *             "version": 2
+                     *           },
+                     *           "name": "corpus",
+                     *           "num_files": 2,
+                     *           "root": "/data/runicorn",
+                     *           "server": "gpu-server.com",
+                     *           "size_bytes": 102,
+                     *           "type": "dataset",
+                     *           "uri": null,
+                     *           "used_at": null,
+                     *           "version": 2
+                     *         }
+                     *       ],
+                     *       "used": [
+                     *         {
+                     *           "created_at": null,
+                     *           "is_known": true,
+                     *           "item": {
+                     *             "name": "resnet-model",
+                     *             "num_files": 2,
+                     *             "size_bytes": 2061,
+                     *             "type": "model",
+                     *             "used_at": 1795371781.6072798,
+                     *             "version": 2
+                     *           },
+                     *           "name": "resnet-model",
+                     *           "num_files": 2,
+                     *           "root": "/data/runicorn",
+                     *           "server": "gpu-server.com",
+                     *           "size_bytes": 2061,
+                     *           "type": "model",
+                     *           "uri": null,
+                     *           "used_at": 1795371781.6072798,
+                     *           "version": 2
+                     *         },
+                     *         {
+                     *           "created_at": null,
+                     *           "is_known": true,
+                     *           "item": {
+                     *             "name": "resnet-model",
+                     *             "num_files": 2,
+                     *             "size_bytes": 2061,
+                     *             "type": "model",
+                     *             "used_at": 1795371781.607822,
+                     *             "version": 1
+                     *           },
+                     *           "name": "resnet-model",
+                     *           "num_files": 2,
+                     *           "root": "/data/runicorn",
+                     *           "server": "gpu-server.com",
+                     *           "size_bytes": 2061,
+                     *           "type": "model",
+                     *           "uri": null,
+                     *           "used_at": 1795371781.607822,
+                     *           "version": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["RunArtifactsAnswer"];
                 };
             };
@@ -8067,6 +9189,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cursor": "32-0becf4ecd819eb91",
+                     *       "held_bytes": 32,
+                     *       "is_live": false,
+                     *       "is_searched": false,
+                     *       "lines": [
+                     *         {
+                     *           "number": 0,
+                     *           "text": "18:23:02 | epoch done for run 4"
+                     *         }
+                     *       ],
+                     *       "local": "full",
+                     *       "matches": null,
+                     *       "next_offset": null,
+                     *       "offset": 0,
+                     *       "path": "logs.txt",
+                     *       "paths": [
+                     *         "logs.txt"
+                     *       ],
+                     *       "run": "gpu-server.com/20261122_182301_db3b88",
+                     *       "size_bytes": 32,
+                     *       "total_lines": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["LogPageAnswer"];
                 };
             };
@@ -8657,6 +9804,30 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "next_offset": null,
+                     *       "run": "gpu-server.com/20261122_182301_db3b88",
+                     *       "series": [
+                     *         {
+                     *           "key": "val_acc",
+                     *           "kind": "number",
+                     *           "steps": [
+                     *             5,
+                     *             10
+                     *           ],
+                     *           "times": [
+                     *             1795371781.5960133,
+                     *             1795371781.597703
+                     *           ],
+                     *           "values": [
+                     *             0.25,
+                     *             0.5
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["PointsPageAnswer"];
                 };
             };
@@ -8819,6 +9990,66 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "first_time": 1795371781.5943274,
+                     *       "metrics": [
+                     *         {
+                     *           "first": 0.25,
+                     *           "key": "val_acc",
+                     *           "kind": "number",
+                     *           "last": 0.99,
+                     *           "last_step": 20,
+                     *           "last_text": null,
+                     *           "last_time": 1795371781.6010778,
+                     *           "max": 0.99,
+                     *           "min": 0.25,
+                     *           "points": 4
+                     *         }
+                     *       ],
+                     *       "missing": [],
+                     *       "run": "gpu-server.com/20261122_182301_db3b88",
+                     *       "series": [
+                     *         {
+                     *           "exact": true,
+                     *           "key": "val_acc",
+                     *           "kind": "number",
+                     *           "last": [
+                     *             0.25,
+                     *             0.5
+                     *           ],
+                     *           "max": [
+                     *             0.25,
+                     *             0.5
+                     *           ],
+                     *           "min": [
+                     *             0.25,
+                     *             0.5
+                     *           ],
+                     *           "non_finite": [],
+                     *           "non_finite_total": 0,
+                     *           "points_in_range": 4,
+                     *           "points_total": 4,
+                     *           "unplaced": 0,
+                     *           "x": [
+                     *             5,
+                     *             10
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "source": {
+                     *         "bad_records": 0,
+                     *         "first_bad": null,
+                     *         "held_bytes": 3722,
+                     *         "local": "full",
+                     *         "read_bytes": 3722,
+                     *         "total_bytes": 3722,
+                     *         "unknown_records": 0
+                     *       },
+                     *       "width": 2000,
+                     *       "x": "step"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SeriesAnswer"];
                 };
             };
@@ -8969,6 +10200,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "deleted_count": 1,
+                     *       "message": "Moved 1 run to the recycle bin; nothing was changed on any server",
+                     *       "ok": true,
+                     *       "results": {
+                     *         "20261122_182259_5abfe9": {
+                     *           "error": null,
+                     *           "success": true
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeletedAnswer"];
                 };
             };
@@ -9089,6 +10333,71 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "missing_runs": [],
+                     *       "runs": [
+                     *         {
+                     *           "first_time": 1795371781.5943274,
+                     *           "metrics": [
+                     *             {
+                     *               "first": 0.25,
+                     *               "key": "val_acc",
+                     *               "kind": "number",
+                     *               "last": 0.99,
+                     *               "last_step": 20,
+                     *               "last_text": null,
+                     *               "last_time": 1795371781.6010778,
+                     *               "max": 0.99,
+                     *               "min": 0.25,
+                     *               "points": 4
+                     *             }
+                     *           ],
+                     *           "missing": [],
+                     *           "run": "gpu-server.com/20261122_182301_db3b88",
+                     *           "series": [
+                     *             {
+                     *               "exact": true,
+                     *               "key": "val_acc",
+                     *               "kind": "number",
+                     *               "last": [
+                     *                 0.25,
+                     *                 0.5
+                     *               ],
+                     *               "max": [
+                     *                 0.25,
+                     *                 0.5
+                     *               ],
+                     *               "min": [
+                     *                 0.25,
+                     *                 0.5
+                     *               ],
+                     *               "non_finite": [],
+                     *               "non_finite_total": 0,
+                     *               "points_in_range": 4,
+                     *               "points_total": 4,
+                     *               "unplaced": 0,
+                     *               "x": [
+                     *                 5,
+                     *                 10
+                     *               ]
+                     *             }
+                     *           ],
+                     *           "source": {
+                     *             "bad_records": 0,
+                     *             "first_bad": null,
+                     *             "held_bytes": 3722,
+                     *             "local": "full",
+                     *             "read_bytes": 3722,
+                     *             "total_bytes": 3722,
+                     *             "unknown_records": 0
+                     *           },
+                     *           "width": 2000,
+                     *           "x": "step"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["ManySeriesAnswer"];
                 };
             };
@@ -9235,6 +10544,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cache_limit_bytes": 10737418240,
+                     *       "connect_timeout": 15,
+                     *       "disk_reserve_bytes": 1073741824,
+                     *       "rate_limits": {
+                     *         "config": 0,
+                     *         "config_change": 0,
+                     *         "config_root": 0,
+                     *         "configure_mode": 0,
+                     *         "connect": 0,
+                     *         "empty": 0,
+                     *         "listdir": 0,
+                     *         "restore": 0,
+                     *         "soft_delete": 0
+                     *       },
+                     *       "settings_file": "/home/me/.local/share/runferry/settings.toml",
+                     *       "strict_host_keys": false
+                     *     }
+                     */
                     "application/json": components["schemas"]["SettingsAnswer"];
                 };
             };
@@ -9287,6 +10616,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["OkAnswer"];
                 };
             };
@@ -9367,6 +10701,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ok": true,
+                     *       "session_id": "user@gpu-server.com:22"
+                     *     }
+                     */
                     "application/json": components["schemas"]["SessionAnswer"];
                 };
             };
@@ -9503,6 +10843,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "is_link": false,
+                     *           "mtime": 1795371780,
+                     *           "name": "artifacts",
+                     *           "path": "/data/runicorn/artifacts",
+                     *           "size": 0,
+                     *           "type": "dir"
+                     *         },
+                     *         {
+                     *           "is_link": false,
+                     *           "mtime": 1795371781,
+                     *           "name": "nlp",
+                     *           "path": "/data/runicorn/nlp",
+                     *           "size": 0,
+                     *           "type": "dir"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["LegacyListingAnswer"];
                 };
             };
@@ -9622,6 +10984,29 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "mirrors": [
+                     *         {
+                     *           "alive": true,
+                     *           "host": "gpu-server.com",
+                     *           "id": "2",
+                     *           "interval": 2,
+                     *           "local_root": "/home/me/.local/share/runferry/mirror/gpu-server.com/data-1f2e3d4c",
+                     *           "remote_root": "/data",
+                     *           "session_id": "user@gpu-server.com:22",
+                     *           "stats": {
+                     *             "appended_bytes": 0,
+                     *             "copied_files": 79,
+                     *             "last_error": null,
+                     *             "scans": 1,
+                     *             "started_at": 1795887246.86168
+                     *           }
+                     *         }
+                     *       ],
+                     *       "storage": "/home/me/.local/share/runferry"
+                     *     }
+                     */
                     "application/json": components["schemas"]["MirrorsAnswer"];
                 };
             };
@@ -9688,6 +11073,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ok": true,
+                     *       "task": {
+                     *         "id": "2",
+                     *         "interval": 2,
+                     *         "local_root": "/home/me/.local/share/runferry/mirror/gpu-server.com/data-1f2e3d4c",
+                     *         "remote_root": "/data",
+                     *         "session_id": "user@gpu-server.com:22",
+                     *         "stats": {
+                     *           "appended_bytes": 0,
+                     *           "copied_files": 0,
+                     *           "last_error": null,
+                     *           "scans": 0,
+                     *           "started_at": null
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["MirrorStartAnswer"];
                 };
             };
@@ -9825,6 +11229,11 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["OkAnswer"];
                 };
             };
@@ -9901,6 +11310,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "sessions": [
+                     *         {
+                     *           "connected": true,
+                     *           "host": "gpu-server.com",
+                     *           "id": "user@gpu-server.com:22",
+                     *           "port": 22,
+                     *           "username": "user"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SessionsAnswer"];
                 };
             };
@@ -9967,6 +11389,33 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "connection_id": "user@gpu-server.com:22",
+                     *       "entries": [
+                     *         {
+                     *           "at": 1795887242.0426288,
+                     *           "bytes": 0,
+                     *           "kind": "follow",
+                     *           "number": 59,
+                     *           "text": "/data: list it all, then tell what changes",
+                     *           "times": 1,
+                     *           "until": 1795887242.0426288
+                     *         },
+                     *         {
+                     *           "at": 1795887242.051082,
+                     *           "bytes": 0,
+                     *           "kind": "change",
+                     *           "number": 60,
+                     *           "text": "/data: names, sizes and times of what changed",
+                     *           "times": 1,
+                     *           "until": 1795887242.051082
+                     *         }
+                     *       ],
+                     *       "received_bytes": 36591,
+                     *       "sent_bytes": 1048
+                     *     }
+                     */
                     "application/json": components["schemas"]["AuditAnswer"];
                 };
             };
@@ -10061,6 +11510,18 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "config": {
+                     *         "auto_sync": true,
+                     *         "remote_root": "/data",
+                     *         "sync_interval_minutes": 5
+                     *       },
+                     *       "message": "Smart mode configured successfully",
+                     *       "mode": "smart",
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConfigureAnswer"];
                 };
             };
@@ -10198,6 +11659,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "connection_id": "user@gpu-server.com:22",
+                     *       "fingerprint": "SHA256:3tR6d9HwxnFoNtEbPs/iOyKUJ6oxKJ9XCU+EsPkaAzk",
+                     *       "host": "gpu-server.com",
+                     *       "host_key": "added",
+                     *       "message": "Successfully connected to gpu-server.com",
+                     *       "ok": true,
+                     *       "port": 22,
+                     *       "server": {
+                     *         "hostname": "vm",
+                     *         "os": "Linux 6.18.44-fc-v595",
+                     *         "python": "3.11.7"
+                     *       },
+                     *       "status": "connected",
+                     *       "transport": "agent",
+                     *       "username": "user"
+                     *     }
+                     */
                     "application/json": components["schemas"]["ConnectAnswer"];
                 };
             };
@@ -10335,6 +11815,13 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Smart mode deactivated; the local copy stays",
+                     *       "mode": "smart",
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["DeactivateAnswer"];
                 };
             };
@@ -10429,6 +11916,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Disconnected from user@gpu-server.com:22",
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["MessageAnswer"];
                 };
             };
@@ -10523,6 +12016,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Forgotten; the next connect learns the new key",
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["MessageAnswer"];
                 };
             };
@@ -10609,6 +12108,31 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "current_path": "/data/runicorn",
+                     *       "items": [
+                     *         {
+                     *           "is_link": false,
+                     *           "mtime": 1795371780,
+                     *           "name": "artifacts",
+                     *           "path": "/data/runicorn/artifacts",
+                     *           "size": 0,
+                     *           "type": "dir"
+                     *         },
+                     *         {
+                     *           "is_link": false,
+                     *           "mtime": 1795371781,
+                     *           "name": "nlp",
+                     *           "path": "/data/runicorn/nlp",
+                     *           "size": 0,
+                     *           "type": "dir"
+                     *         }
+                     *       ],
+                     *       "ok": true,
+                     *       "total": 4
+                     *     }
+                     */
                     "application/json": components["schemas"]["ListingAnswer"];
                 };
             };
@@ -10732,6 +12256,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "appended_bytes": 0,
+                     *       "auto_sync": true,
+                     *       "bytes_done": 0,
+                     *       "bytes_per_second": 0,
+                     *       "bytes_total": 0,
+                     *       "copied_bytes": 0,
+                     *       "copied_files": 0,
+                     *       "current_file": null,
+                     *       "eta_seconds": null,
+                     *       "files_done": 0,
+                     *       "files_total": 0,
+                     *       "interval_seconds": 300,
+                     *       "is_paused": true,
+                     *       "last_error": null,
+                     *       "last_sync_at": null,
+                     *       "local_root": "/home/me/.local/share/runferry/cache/gpu-server.com/data-1f2e3d4c",
+                     *       "mode": "smart",
+                     *       "next_sync_at": null,
+                     *       "problem_count": 0,
+                     *       "problems": [],
+                     *       "remote_root": "/data",
+                     *       "scans": 0,
+                     *       "started_at": null,
+                     *       "state": "stopped",
+                     *       "sync_id": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["SyncAnswer"];
                 };
             };
@@ -10828,6 +12381,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "formats": {
+                     *         "Runicorn": 8
+                     *       },
+                     *       "is_complete": true,
+                     *       "mirror": {
+                     *         "bytes": 63397,
+                     *         "files": 87
+                     *       },
+                     *       "path": "/data",
+                     *       "runs": 8,
+                     *       "runs_in": {
+                     *         "runicorn": 8
+                     *       },
+                     *       "smart": {
+                     *         "bytes": 23588,
+                     *         "files": 48
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["PreviewAnswer"];
                 };
             };
@@ -10936,6 +12510,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "appended_bytes": 0,
+                     *       "auto_sync": true,
+                     *       "bytes_done": 0,
+                     *       "bytes_per_second": 0,
+                     *       "bytes_total": 0,
+                     *       "copied_bytes": 0,
+                     *       "copied_files": 0,
+                     *       "current_file": null,
+                     *       "eta_seconds": null,
+                     *       "files_done": 0,
+                     *       "files_total": 0,
+                     *       "interval_seconds": 300,
+                     *       "is_paused": false,
+                     *       "last_error": null,
+                     *       "last_sync_at": null,
+                     *       "local_root": "/home/me/.local/share/runferry/cache/gpu-server.com/data-1f2e3d4c",
+                     *       "mode": "smart",
+                     *       "next_sync_at": 1795887540.8177602,
+                     *       "problem_count": 0,
+                     *       "problems": [],
+                     *       "remote_root": "/data",
+                     *       "scans": 0,
+                     *       "started_at": null,
+                     *       "state": "starting",
+                     *       "sync_id": 1
+                     *     }
+                     */
                     "application/json": components["schemas"]["SyncAnswer"];
                 };
             };
@@ -11029,6 +12632,121 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cached_artifacts": 2,
+                     *       "cached_experiments": 8,
+                     *       "connection": {
+                     *         "connected": true,
+                     *         "host": "gpu-server.com",
+                     *         "port": 22,
+                     *         "uptime_seconds": 1,
+                     *         "username": "user"
+                     *       },
+                     *       "connections": [
+                     *         {
+                     *           "cached_artifacts": 2,
+                     *           "cached_experiments": 8,
+                     *           "connection": {
+                     *             "connected": true,
+                     *             "host": "gpu-server.com",
+                     *             "port": 22,
+                     *             "uptime_seconds": 1,
+                     *             "username": "user"
+                     *           },
+                     *           "connection_id": "user@gpu-server.com:22",
+                     *           "fingerprint": "SHA256:3tR6d9HwxnFoNtEbPs/iOyKUJ6oxKJ9XCU+EsPkaAzk",
+                     *           "host_key": "added",
+                     *           "mirror_mode": {
+                     *             "active": false
+                     *           },
+                     *           "received_bytes": 33325,
+                     *           "sent_bytes": 957,
+                     *           "server": "gpu-server.com",
+                     *           "smart_mode": {
+                     *             "active": true,
+                     *             "auto_sync": true,
+                     *             "last_sync_at": 1795887240.9495163,
+                     *             "next_sync_at": 1795887540.9495163,
+                     *             "remote_root": "/data",
+                     *             "sync_interval_minutes": 5
+                     *           },
+                     *           "state": "connected",
+                     *           "syncs": [
+                     *             {
+                     *               "appended_bytes": 0,
+                     *               "auto_sync": true,
+                     *               "bytes_done": 23588,
+                     *               "bytes_per_second": 11794,
+                     *               "bytes_total": 23588,
+                     *               "copied_bytes": 23588,
+                     *               "copied_files": 48,
+                     *               "files_done": 48,
+                     *               "files_total": 48,
+                     *               "interval_seconds": 300,
+                     *               "is_paused": false,
+                     *               "last_sync_at": 1795887240.9495163,
+                     *               "local_root": "/home/me/.local/share/runferry/cache/gpu-server.com/data-1f2e3d4c",
+                     *               "mode": "smart",
+                     *               "next_sync_at": 1795887540.9495163,
+                     *               "problem_count": 34,
+                     *               "problems": [
+                     *                 {
+                     *                   "code": "skipped",
+                     *                   "message": "a live database; the files beside it tell the same",
+                     *                   "path": "runicorn/runicorn.db"
+                     *                 },
+                     *                 {
+                     *                   "code": "skipped",
+                     *                   "message": "a lock file",
+                     *                   "path": "runicorn/artifacts/dataset/corpus/.lock"
+                     *                 }
+                     *               ],
+                     *               "remote_root": "/data",
+                     *               "scans": 1,
+                     *               "started_at": 1795887240.8396194,
+                     *               "state": "watching",
+                     *               "sync_id": 1
+                     *             }
+                     *           ],
+                     *           "transport": "agent",
+                     *           "transport_reason": "The server has Python 3.11.7, so the agent runs there; nothing is written on the server."
+                     *         }
+                     *       ],
+                     *       "mirror_mode": {
+                     *         "active": false
+                     *       },
+                     *       "smart_mode": {
+                     *         "active": true,
+                     *         "auto_sync": true,
+                     *         "last_sync_at": 1795887240.9495163,
+                     *         "next_sync_at": 1795887540.9495163,
+                     *         "remote_root": "/data",
+                     *         "sync_interval_minutes": 5
+                     *       },
+                     *       "sync_progress": {
+                     *         "bytes_done": 23588,
+                     *         "bytes_per_second": 11794,
+                     *         "bytes_total": 23588,
+                     *         "files_done": 48,
+                     *         "files_total": 48,
+                     *         "problem_count": 34,
+                     *         "problems": [
+                     *           {
+                     *             "code": "skipped",
+                     *             "message": "a live database; the files beside it tell the same",
+                     *             "path": "runicorn/runicorn.db"
+                     *           },
+                     *           {
+                     *             "code": "skipped",
+                     *             "message": "a lock file",
+                     *             "path": "runicorn/artifacts/dataset/corpus/.lock"
+                     *           }
+                     *         ],
+                     *         "state": "watching"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["StatusAnswer"];
                 };
             };
@@ -11123,6 +12841,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "Stopped; the local copy stays",
+                     *       "ok": true
+                     *     }
+                     */
                     "application/json": components["schemas"]["MessageAnswer"];
                 };
             };
@@ -11217,6 +12941,49 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "message": "1 sync asked to look again",
+                     *       "ok": true,
+                     *       "syncs": [
+                     *         {
+                     *           "appended_bytes": 0,
+                     *           "auto_sync": true,
+                     *           "bytes_done": 23588,
+                     *           "bytes_per_second": 11794,
+                     *           "bytes_total": 23588,
+                     *           "copied_bytes": 23588,
+                     *           "copied_files": 48,
+                     *           "files_done": 48,
+                     *           "files_total": 48,
+                     *           "interval_seconds": 300,
+                     *           "is_paused": false,
+                     *           "last_sync_at": 1795887240.9495163,
+                     *           "local_root": "/home/me/.local/share/runferry/cache/gpu-server.com/data-1f2e3d4c",
+                     *           "mode": "smart",
+                     *           "next_sync_at": 1795887540.9495163,
+                     *           "problem_count": 34,
+                     *           "problems": [
+                     *             {
+                     *               "code": "skipped",
+                     *               "message": "a live database; the files beside it tell the same",
+                     *               "path": "runicorn/runicorn.db"
+                     *             },
+                     *             {
+                     *               "code": "skipped",
+                     *               "message": "a lock file",
+                     *               "path": "runicorn/artifacts/dataset/corpus/.lock"
+                     *             }
+                     *           ],
+                     *           "remote_root": "/data",
+                     *           "scans": 1,
+                     *           "started_at": 1795887240.8396194,
+                     *           "state": "watching",
+                     *           "sync_id": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["SyncNowAnswer"];
                 };
             };

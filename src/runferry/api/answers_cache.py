@@ -57,6 +57,8 @@ class CacheAnswer(Answer):
                 "free_bytes": 53687091200,
                 "files": 12,
                 "pinned_bytes": 0,
+                "trash_files": 0,
+                "trash_bytes": 0,
                 "entries": [],
             }
         }
@@ -68,6 +70,8 @@ class CacheAnswer(Answer):
     free_bytes: Annotated[int, Field(description="What is free on the disk.")]
     files: int
     pinned_bytes: int
+    trash_files: int
+    trash_bytes: Annotated[int, Field(description="No part of the cache: what left the local copies for good reasons.")]
     entries: list[CachedFileAnswer]
 
 
@@ -77,3 +81,8 @@ class EvictedAnswer(MessageAnswer):
     evicted_files: int
     freed_bytes: int
     kept_files: int
+
+
+class EmptiedTrashAnswer(MessageAnswer):
+    removed_files: int
+    freed_bytes: int

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from runferry.api import answers_artifacts as answers
 from runferry.api.access import TheService, describe_errors
 from runferry.api.bulk import make_bulk_response
+from runferry.api.files import CONTENT, FilePath, answer_spot
 from runferry.api.shapes_artifacts import (
     shape_artifact,
     shape_details,
@@ -17,7 +19,10 @@ from runferry.api.shapes_artifacts import (
     shape_run_artifacts,
     shape_versions,
 )
+from runferry.errors import NotFound
+from runferry.service import Service
 from runferry.service.artifacts import Which
+from runferry.service.file_facts import FileSpot
 
 router = APIRouter(prefix="/api", tags=["artifacts"])
 
@@ -26,6 +31,8 @@ Version = Annotated[int, Path(ge=0, le=2**31, examples=[1])]
 Type = Annotated[str | None, Query(max_length=500, description="Such as model or dataset.")]
 Server = Annotated[str | None, Query(max_length=500, description="A server's label.")]
 Root = Annotated[str | None, Query(max_length=4096, description="The storage root on the server.")]
+
+_PLACE = re.compile(r"/v(\d{1,10})/files/(?=.)", re.DOTALL)
 
 ERRORS = describe_errors(400, 404, 409, 500)
 
@@ -52,6 +59,29 @@ async def show_stats(service: TheService) -> Response:
             "by_server": stats.by_server,
         }
     )
+
+
+@router.head("/artifacts/{name:path}/v{version:int}/files/{path:path}", include_in_schema=False)
+@router.get(
+    "/artifacts/{name:path}/v{version:int}/files/{path:path}",
+    response_class=Response,
+    responses=CONTENT | describe_errors(400, 404, 409, 410, 500, 507),
+)
+async def read_file(
+    request: Request,
+    service: TheService,
+    name: Name,
+    version: Version,
+    path: FilePath,
+    type: Type = None,
+    server: Server = None,
+    root: Root = None,
+) -> Response:
+    """Give the bytes of one file of a version, as `GET /api/runs/{run_id}/files/{path}` does: with ranges, conditions
+    and HEAD, fetched through where it is not here, and only whole where its manifest's digest is right.
+    """
+    text = f"{name}/v{version}/files/{path}"
+    return await answer_spot(request, service, await locate(service, text, Which(type, server, root)))
 
 
 @router.get("/artifacts/{name:path}/versions", response_model=answers.VersionsAnswer, responses=ERRORS)
@@ -129,3 +159,15 @@ async def list_run_artifacts(
     """List what a run created and what it used."""
     found = await service.lineage.of_run(run_id)
     return await make_bulk_response(lambda: shape_run_artifacts(found))
+
+
+async def locate(service: Service, text: str, which: Which) -> FileSpot:
+    """Return the file that ``<name>/v<n>/files/<path>`` means: names and paths may both hold such a piece."""
+    failure: NotFound | None = None
+    for piece in _PLACE.finditer(text):
+        name, path = text[: piece.start()], text[piece.end() :]
+        try:
+            return await service.artifacts.locate(name, int(piece[1]), path, which)
+        except NotFound as error:
+            failure = failure or error
+    raise failure or NotFound(f"There is no file {text}.")

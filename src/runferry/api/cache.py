@@ -1,4 +1,7 @@
-"""The cache of files that smart syncs fetched on demand. Nothing here touches a server, a mirror, or metadata."""
+"""The cache of files that smart syncs fetched on demand, and the trash.
+
+Nothing here touches a server, what a mirror holds, or metadata.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from fastapi import APIRouter, Query, Response
 
 from runferry.api.access import TheService, describe_errors
 from runferry.api.answers import MessageAnswer
-from runferry.api.answers_cache import CacheAnswer, CacheBody, CacheQuery, EvictedAnswer
+from runferry.api.answers_cache import CacheAnswer, CacheBody, CacheQuery, EmptiedTrashAnswer, EvictedAnswer
 from runferry.api.bulk import make_bulk_response
 from runferry.service.cache import Evicted, format_size
 
@@ -20,7 +23,7 @@ RUN_ERRORS = describe_errors(400, 404, 409, 500)
 @router.get("", response_model=CacheAnswer, responses=describe_errors(400, 500))
 async def show_cache(service: TheService, query: Annotated[CacheQuery, Query()]) -> Response:
     """Show how full the cache is and, with `limit`, what is in it."""
-    view = await service.cache.view()
+    view, trash = await service.cache.view(), await service.trash.view()
     files = await service.cache.list_files(limit=query.limit, offset=query.offset) if query.limit else ()
     return await make_bulk_response(
         lambda: {
@@ -30,6 +33,8 @@ async def show_cache(service: TheService, query: Annotated[CacheQuery, Query()])
             "free_bytes": view.free_bytes,
             "files": view.files,
             "pinned_bytes": view.pinned_bytes,
+            "trash_files": trash.files,
+            "trash_bytes": trash.bytes,
             "entries": [
                 {
                     "server": file.server,
@@ -49,6 +54,14 @@ async def show_cache(service: TheService, query: Annotated[CacheQuery, Query()])
 async def clear_cache(service: TheService) -> EvictedAnswer:
     """Evict everything that may be. What is pinned, in use, or a last copy stays; so do curves and metadata."""
     return shape_evicted(await service.cache.clear())
+
+
+@router.post("/empty-trash", response_model=EmptiedTrashAnswer, responses=describe_errors(500))
+async def empty_trash(service: TheService) -> EmptiedTrashAnswer:
+    """Remove for good what left the local copies: it is gone from the server (`delete: true`), or stood in the way."""
+    emptied = await service.trash.empty()
+    message = f"Removed {count_files(emptied.files)}, {format_size(emptied.bytes)}, from the trash."
+    return EmptiedTrashAnswer(ok=True, message=message, removed_files=emptied.files, freed_bytes=emptied.bytes)
 
 
 @router.post("/evict", response_model=EvictedAnswer, responses=RUN_ERRORS)
@@ -75,12 +88,15 @@ def describe(body: CacheBody) -> str:
     return f"{', '.join(body.paths)} of {body.run}" if body.paths else body.run
 
 
+def count_files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
+
+
 def shape_evicted(evicted: Evicted) -> EvictedAnswer:
-    files = "1 file" if evicted.files == 1 else f"{evicted.files:,} files"
     kept = f"; {evicted.kept:,} stayed (pinned, in use, or last copies)" if evicted.kept else ""
     return EvictedAnswer(
         ok=True,
-        message=f"Evicted {files}, {format_size(evicted.bytes)}{kept}.",
+        message=f"Evicted {count_files(evicted.files)}, {format_size(evicted.bytes)}{kept}.",
         evicted_files=evicted.files,
         freed_bytes=evicted.bytes,
         kept_files=evicted.kept,

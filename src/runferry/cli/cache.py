@@ -1,4 +1,4 @@
-"""``runferry cache``: how full the cache of files fetched on demand is, and what leaves or stays."""
+"""``runferry cache``: how full the cache of files fetched on demand is, and what leaves or stays; and the trash."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from runferry.cli.terminal import Column, Terminal
 from runferry.cli.text import count_noun, format_age, format_bytes
 from runferry.errors import InvalidRequest
 
-Action = Literal["show", "clear", "evict", "pin", "unpin"]
+Action = Literal["show", "clear", "evict", "pin", "unpin", "empty-trash"]
 
 SHOWN = 20
 
 ActionArgument = Annotated[
-    Action, typer.Argument(metavar="[show|clear|evict|pin|unpin]", help="What to do; show is the default.")
+    Action, typer.Argument(metavar="[show|clear|evict|pin|unpin|empty-trash]", help="What to do; show is the default.")
 ]
 PlacesArgument = Annotated[
     list[str] | None,
@@ -69,10 +69,10 @@ def cache(
 
 async def change(client: Client, action: Action, places: list[str]) -> list[Json]:
     """Clear all, or do something about each place. Raises InvalidRequest where it is not said of what."""
-    if action == "clear":
+    if action in ("clear", "empty-trash"):
         if places:
-            raise InvalidRequest("clear takes no RUN; evict does.")
-        return [await client.post("/api/cache/clear", {})]
+            raise InvalidRequest(f"{action} takes no RUN; evict does.")
+        return [await client.post(f"/api/cache/{action}", {})]
     if not places:
         raise InvalidRequest(f"{action} of what? Name a RUN, or RUN:PATH.")
     found = [await find_place(client, place) for place in places]
@@ -87,6 +87,9 @@ def show(terminal: Terminal, answer: Json) -> None:
     terminal.say(f"{used} of {limit} in {count_noun(answer['files'], 'file')}, {pinned} pinned")
     free, reserve = format_bytes(answer["free_bytes"]), format_bytes(answer["reserve_bytes"])
     terminal.say(f"{free} free on the disk, of which {reserve} stay free")
+    if answer["trash_files"]:
+        trashed = f"{format_bytes(answer['trash_bytes'])} in {count_noun(answer['trash_files'], 'file')}"
+        terminal.say(f"{trashed} in the trash (runferry cache empty-trash removes them)")
     now = time.time()
     rows = [
         (

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runferry.blocking import in_thread
-from runferry.errors import RunferryError
+from runferry.errors import NotFound, RunferryError
 from runferry.formats.manifests import Manifest, ManifestFile, read_details, read_manifest
+from runferry.service.artifact_places import find_digest, find_path, find_sha256, is_single, manifest_path
 from runferry.service.demand import Demand
+from runferry.service.file_facts import FileSpot
 from runferry.service.recycle import RecycleBin
 from runferry.store.artifact_files import ArtifactFiles, ListedFile
 from runferry.store.artifacts import ArtifactStore, LocalCopy
@@ -26,7 +28,7 @@ from runferry.store.run_links import RunLinks
 MANIFEST_SECONDS = 20.0
 """How long a manifest that is not here is waited for before the version is shown without it."""
 
-METADATA, MANIFEST = "metadata.json", "manifest.json"
+METADATA = "metadata.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,30 @@ class Artifacts:
             return await in_thread(self._list_without_manifest, version)
         return await in_thread(self._list_files, version, manifest)
 
+    async def locate(self, name: str, number: int, path: str, which: Which) -> FileSpot:
+        """Return where one file of a version is. Raises NotFound (the artifact, its version, the file), Ambiguous."""
+        found = await self.files(name, number, which)
+        file = next((one for one in found.files if one.path == path), None)
+        spot = self.find_spot(found.version, file) if file is not None else None
+        if spot is None:
+            raise NotFound(f"{name}:v{number} has no file {path}.")
+        return spot
+
+    def find_spot(self, version: Numbered, file: FileView) -> FileSpot | None:
+        """Return where a file of a version is: where its server can be asked for it, else where it is held.
+
+        None: its manifest does not tell.
+        """
+        spots = []
+        for copy in version.row.copies:
+            path = find_path(copy, version, path=file.path, digest=file.digest)
+            if path is not None:
+                root, sha256 = self._data_dir / copy.local_dir, find_sha256(file.digest)
+                spot = FileSpot(copy.sync_id, path, root, copy.last_sync_at, sha256=sha256)
+                is_held = self._files.locate(copy, path) == file.absolute_path
+                spots.append((not self._demand.can_reach(copy.sync_id), not is_held, copy.sync_id, spot))
+        return min(spots, key=lambda one: one[:3])[-1] if spots else None
+
     async def delete(self, name: str, number: int, which: Which, *, is_permanent: bool) -> tuple[Numbered, int]:
         """Hide a version here, whatever syncs bring; permanently: also remove its local bytes. Returns those freed."""
         version = find_version(await self.find(name, which), number)
@@ -202,10 +228,13 @@ class Artifacts:
     def _list_files(self, version: Numbered, manifest: Manifest) -> VersionFiles:
         held: dict[str, str] = {}
         for copy in version.row.copies:
-            paths = {find_path(copy, version, file, manifest): file.path for file in manifest.files}
-            for path, listed in self._files.find(copy.sync_id, paths).items():
-                if listed.is_held:
-                    held.setdefault(paths[path], self._files.locate(copy, path))
+            places = {
+                file.path: find_path(copy, version, path=file.path, digest=file.digest) for file in manifest.files
+            }
+            listed = self._files.find(copy.sync_id, {place for place in places.values() if place})
+            for path, place in places.items():  # files of one content share a place in an archive
+                if place in listed and listed[place].is_held:
+                    held.setdefault(path, self._files.locate(copy, place))
         files = [
             FileView(file.path, file.size, file.digest, file.modified_at, held.get(file.path))
             for file in manifest.files
@@ -240,7 +269,7 @@ class Artifacts:
         """Return the places of stored contents that only the deleted version had."""
         if manifest is None or is_single(version):
             return []
-        digests = {digest for file in manifest.files if (digest := strip_kind(file.digest))}
+        digests = {digest for file in manifest.files if (digest := find_sha256(file.digest))}
         root, server_id = version.artifact.root.rstrip("/"), version.row.server_id
         if manifest.is_archive:
             lone = {one for one in digests - self._find_used(version) if not self._links.mentions(server_id, one)}
@@ -262,7 +291,8 @@ class Artifacts:
                 used.add(version.place.rpartition("/")[2])
                 continue
             manifest = self._read_manifest(version)
-            used |= {strip_kind(file.digest) for file in manifest.files} if manifest is not None else set()
+            for file in manifest.files if manifest is not None else ():
+                used |= {digest} if (digest := find_sha256(file.digest)) else set()
         return used
 
     def _is_alone(self, place: Place) -> bool:
@@ -272,35 +302,6 @@ class Artifacts:
             if path.is_file() and not path.is_symlink():
                 return path.stat().st_nlink == 1
         return False
-
-
-def is_single(version: Numbered) -> bool:
-    """Say whether the version is one archived file rather than a directory with a manifest."""
-    return version.place.startswith("archive/") and not version.place.startswith("archive/manifests/")
-
-
-def manifest_path(copy: LocalCopy, version: Numbered) -> str:
-    """Return where the manifest is, relative to the sync's root: archived datasets are one."""
-    return copy.path if version.place.startswith("archive/") else f"{copy.path}/{MANIFEST}"
-
-
-def find_path(copy: LocalCopy, version: Numbered, file: ManifestFile, manifest: Manifest) -> str:
-    """Return where a file is, relative to the sync's root."""
-    if is_single(version):
-        return copy.path
-    if not manifest.is_archive:
-        return f"{copy.path}/files/{file.path}"
-    digest = strip_kind(file.digest)
-    return f"{copy.path[: len(copy.path) - len(version.place)]}archive/blobs/{digest[:2]}/{digest}"
-
-
-def find_digest(place: str) -> str | None:
-    """Return the digest of an archived blob, which is its name; outputs are named otherwise."""
-    return f"sha256:{place.rpartition('/')[2]}" if place.startswith("archive/blobs/") else None
-
-
-def strip_kind(digest: str | None) -> str:
-    return (digest or "").rpartition(":")[2].lower()
 
 
 def count(artifacts: Sequence[Artifact]) -> Stats:

@@ -50,14 +50,13 @@ class DownloadRequest:
 
 @dataclass(slots=True)
 class Item:
-    """One file of a download. ``path`` is as the user knows it, ``spot`` where it is, ``sha256`` what it must be."""
+    """One file of a download. ``path`` is as the user knows it, ``spot`` where it is."""
 
     path: str
     spot: FileSpot
     size: int
     state: State = State.QUEUED
     error: str | None = None
-    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +187,7 @@ class Download:
             else:
                 break
         self.waiting_for = None
-        await files.check(item.spot, item.sha256)
+        await files.check(item.spot)
 
 
 COUNTS = ("files_done", "files_total", "bytes_done", "bytes_total")

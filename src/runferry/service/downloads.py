@@ -9,24 +9,20 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
 from runferry.blocking import in_thread
 from runferry.errors import InvalidRequest, NotFound, RunferryError
 from runferry.model import ProblemCode
-from runferry.service.artifacts import Artifacts, FileView, Which, is_single, strip_kind
+from runferry.service.artifacts import Artifacts, Which
 from runferry.service.cache import Cache, join
 from runferry.service.demand import Demand
 from runferry.service.download import COUNTS, ENDED, Download, DownloadRequest, DownloadView, Item, State
 from runferry.service.events import EventBus
-from runferry.service.file_facts import FileSpot
 from runferry.service.files import Files
 from runferry.service.modes import is_pattern
 from runferry.service.tasks import Tasks, end
-from runferry.store.artifacts import LocalCopy
-from runferry.store.catalogue import Numbered
 from runferry.store.db import Database
 from runferry.store.downloads import DownloadRecord, DownloadStore
 from runferry.store.file_list import FileList
@@ -50,7 +46,6 @@ class Downloads:
     def __init__(
         self,
         db: Database,
-        data_dir: Path,
         *,
         demand: Demand,
         files: Files,
@@ -63,7 +58,6 @@ class Downloads:
         self._store = DownloadStore(db)
         self._runs = RunStore(db)
         self._list = FileList(db)
-        self._data_dir = data_dir
         self._demand = demand
         self._files = files
         self._cache = cache
@@ -245,26 +239,8 @@ class Downloads:
         artifact = await self._artifacts.find(request.artifact or "", which)
         number = request.version if request.version is not None else artifact.latest
         found = await self._artifacts.files(artifact.name, number, which)
-        copies = found.version.row.copies
-        copy = next((one for one in copies if self._demand.can_reach(one.sync_id)), copies[0])
-        items = []
-        for file in found.files:
-            path = find_path(copy, found.version, file)
-            if path is not None:
-                spot = FileSpot(copy.sync_id, path, self._data_dir / copy.local_dir)
-                items.append(Item(file.path, spot, file.size, sha256=strip_kind(file.digest) or None))
-        return items
-
-
-def find_path(copy: LocalCopy, version: Numbered, file: FileView) -> str | None:
-    """Return where a version's file is, relative to its sync's root; None where that cannot be told."""
-    if is_single(version):
-        return copy.path
-    if not version.place.startswith("archive/"):
-        return f"{copy.path}/files/{file.path}"
-    digest = strip_kind(file.digest)
-    root = copy.path[: len(copy.path) - len(version.place)]
-    return f"{root}archive/blobs/{digest[:2]}/{digest}" if digest else None
+        spots = [(file, self._artifacts.find_spot(found.version, file)) for file in found.files]
+        return [Item(file.path, spot, file.size) for file, spot in spots if spot is not None]
 
 
 def make_download(record: DownloadRecord) -> Download:

@@ -18,13 +18,17 @@ from runferry.store.sync_state import FileRecord, Held
 
 @dataclass(frozen=True, slots=True)
 class FileSpot:
-    """Where a file is: its sync's id and root here, its path below that root. ``is_gone``: so is its run."""
+    """Where a file is: its sync's id and root here, its path below that root. ``is_gone``: so is its run.
+
+    ``sha256`` is what its bytes must be, where a manifest was asked; manifests beside the file count anyway.
+    """
 
     sync_id: int
     path: str
     local_root: Path
     last_sync_at: float | None = None
     is_gone: bool = False
+    sha256: str | None = None
 
     @property
     def place(self) -> Place:

@@ -179,7 +179,7 @@ class Files:
         for _ in range(MOST_TRIES):
             facts = await self.examine(spot)
             self.digests.is_proven(spot.place, facts.version)
-            if facts.held is None and not is_whole and await self._is_promised(spot):
+            if facts.held is None and not is_whole and await self._find_expected(spot) is not None:
                 await self._demand.fetch(spot.sync_id, spot.path)
                 await self.check(spot)
             opened = await self._open_arriving(spot) if facts.held is None else None
@@ -213,7 +213,7 @@ class Files:
         Raises DigestMismatch, after which the file is no longer taken for good.
         """
         version = opened.facts.version
-        expected = await in_thread(self.digests.find, spot.local_root, spot.path)
+        expected = await self._find_expected(spot)
         chunks = opened.chunks(start, end)
         is_whole = (start, end) == (0, version.size)
         if expected is not None and is_whole and not self.digests.is_proven(spot.place, version):
@@ -235,15 +235,13 @@ class Files:
             return False
         return record.held.version == record.entry.version or record.gone_at is not None
 
-    async def check(self, spot: FileSpot, sha256: str | None = None) -> None:
-        """Compare what is held with what a manifest promises, or with ``sha256``.
+    async def check(self, spot: FileSpot) -> None:
+        """Compare what is held with what a manifest promises.
 
         Raises DigestMismatch, and lets the bytes go then.
         """
         record = await self._find_record(spot)
-        expected = await in_thread(self.digests.find, spot.local_root, spot.path)
-        if sha256 is not None:
-            expected = Expected(sha256, "its manifest")
+        expected = await self._find_expected(spot)
         if record is None or record.held is None or expected is None:
             return
         opened = (
@@ -262,8 +260,10 @@ class Files:
         finally:
             await opened.close()
 
-    async def _is_promised(self, spot: FileSpot) -> bool:
-        return await in_thread(self.digests.find, spot.local_root, spot.path) is not None
+    async def _find_expected(self, spot: FileSpot) -> Expected | None:
+        if spot.sha256 is not None:
+            return Expected(spot.sha256, "its manifest")
+        return await in_thread(self.digests.find, spot.local_root, spot.path)
 
     async def reject(self, spot: FileSpot) -> None:
         """Let go of bytes that must not be taken for good; those of a mirror stay and are never served."""

@@ -45,6 +45,7 @@ from runferry.service.series_feeds import SeriesFeeds
 from runferry.service.status import view_held, view_waiting
 from runferry.service.syncs import Syncs
 from runferry.service.table import Table
+from runferry.service.trash import Trash
 from runferry.service.vault import Vault
 from runferry.service.views import ConnectionView, Listing, RunDetail, RunView, StatusView, SyncView
 from runferry.ssh.hostkeys import HostKeys
@@ -108,6 +109,7 @@ class Service:
         self._feeds = SeriesFeeds(self._db, self.events, settings.data_dir)
         attentions = Attentions()
         self.cache = Cache(self._db, settings, attentions=attentions, syncs=lambda: self._syncs, clock=clock)
+        self.trash = Trash(settings.data_dir)
         ingest = Ingest(self._db)
         places = SyncPlaces(
             settings.data_dir,
@@ -139,7 +141,6 @@ class Service:
         self.artifacts = Artifacts(self._db, settings.data_dir, self.demand, self.recycle_bin, clock=clock)
         self.downloads = Downloads(
             self._db,
-            settings.data_dir,
             demand=self.demand,
             files=self.files,
             cache=self.cache,

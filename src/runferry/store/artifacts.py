@@ -25,6 +25,7 @@ class LocalCopy:
     sync_id: int
     local_dir: str
     path: str
+    last_sync_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,9 @@ class ArtifactStore:
         archived = and_(
             files.c.sync_id == artifacts.c.sync_id, files.c.path == artifacts.c.path, files.c.kind == "file"
         )
-        query = select(artifacts, servers.c.label, syncs.c.local_dir, files.c.size).outerjoin(files, archived)
-        query = query.join(servers, servers.c.id == artifacts.c.server_id).join(
-            syncs, syncs.c.id == artifacts.c.sync_id
-        )
+        query = select(artifacts, servers.c.label, syncs.c.local_dir, syncs.c.last_sync_at, files.c.size)
+        query = query.outerjoin(files, archived).join(servers, servers.c.id == artifacts.c.server_id)
+        query = query.join(syncs, syncs.c.id == artifacts.c.sync_id)
         if name is not None:
             query = query.where(artifacts.c.name == name)
         order = (artifacts.c.type, artifacts.c.name, artifacts.c.version, artifacts.c.created_at, artifacts.c.sync_id)
@@ -130,7 +130,7 @@ def _read_row(copies: Sequence[Row[Any]], *, is_hidden: bool) -> ArtifactRow:
     values: dict[str, Any] = {name: row._mapping[name] for name in _FIELDS}
     values["size_bytes"] = row.size_bytes or row.size or 0  # an archived file says its size by being listed
     version = ArtifactVersion(aliases=tuple(orjson.loads(row.aliases)), **values)
-    places = tuple(LocalCopy(copy.sync_id, copy.local_dir, copy.path) for copy in copies)
+    places = tuple(LocalCopy(copy.sync_id, copy.local_dir, copy.path, copy.last_sync_at) for copy in copies)
     return ArtifactRow(
         row.sync_id, row.server_id, row.label, row.remote_dir, version, row.gone_at, places, is_hidden=is_hidden
     )

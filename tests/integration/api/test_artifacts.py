@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from tests.conftest import MakeAccount, MakeSshd
 from tests.integration.api.running import Running, expect, login_of, run_server
 from tests.integration.api.test_recycle import keep
@@ -176,6 +177,72 @@ def test_a_version_whose_manifest_is_missing_shows_what_was_listed(connected: Ru
     (file,) = found["files"]
     assert (file["path"], file["digest"]) == ("data.bin", None)
     assert Path(file["absolute_path"]).read_bytes() == (directory / "files/data.bin").read_bytes()
+
+
+def test_the_bytes_of_a_single_file_are_given_with_ranges_and_tags_and_once_fetched_offline_too(
+    connected: Running, sshd: Sshd, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    directory = write_version(root, "model", "net", 1)
+    data = (directory / "files" / "data.bin").read_bytes()
+    manifest = json.loads((directory / "manifest.json").read_text())
+    manifest["files"].append({"path": "v7/files/odd.bin", "size": 3})
+    write(directory / "files" / "v7" / "files" / "odd.bin", b"odd")
+    write(directory / "manifest.json", json.dumps(manifest))
+    local = keep(connected, root, "smart")
+    wait_for(connected, "net", 1)
+    url = "/api/artifacts/net/v1/files/data.bin"
+    head = connected.http.head(f"{connected.url}{url}", timeout=30)
+    assert (head.status_code, head.headers["Content-Length"], head.content) == (200, str(len(data)), b"")
+    assert not (local / "artifacts/model/net/v1/files/data.bin").exists()
+    part = connected.get(url, headers={"Range": "bytes=5-9"})
+    assert (part.status_code, part.content) == (206, data[5:10])
+    assert part.headers["Content-Range"] == f"bytes 5-9/{len(data)}"
+    whole = connected.get(url)
+    assert (whole.status_code, whole.content, whole.headers["Runferry-Freshness"]) == (200, data, "live")
+    assert connected.get(url, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
+    file = get(connected, "/net/v1/files")["files"][0]
+    assert Path(file["absolute_path"]).read_bytes() == data
+    assert connected.get("/api/artifacts/net/v1/files/v7/files/odd.bin").content == b"odd"
+    expect(connected.post("/api/unified/disconnect"), 200)
+    again = connected.get(url)
+    assert (again.content, again.headers["Runferry-Freshness"]) == (data, "offline")
+    assert expect(connected.get("/api/artifacts/net/v1/files/none"), 404)["detail"] == "net:v1 has no file none."
+    assert expect(connected.get("/api/artifacts/net/v9/files/data.bin"), 404)["detail"].startswith("net has no v9")
+
+
+def test_a_single_file_that_is_not_what_its_manifest_promises_is_never_given_whole(
+    connected: Running, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    directory = write_version(root, "model", "net", 1)
+    write(directory / "files" / "data.bin", b"something else")
+    keep(connected, root, "smart")
+    wait_for(connected, "net", 1)
+    url = "/api/artifacts/net/v1/files/data.bin"
+    with pytest.raises(requests.RequestException):
+        connected.get(url)
+    assert "not those its manifest promises" in expect(connected.get(url), 500)["detail"]
+
+
+def test_files_of_one_content_in_an_archive_are_all_here_once_the_content_is(
+    connected: Running, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    data = b"the same" * 100
+    digest, place = hashlib.sha256(data).hexdigest(), "archive/manifests/datasets/ab/abcdef.json"
+    write(root / "archive" / "blobs" / digest[:2] / digest, data)
+    blob = {"sha256": digest, "size_bytes": len(data)}
+    write(root / place, json.dumps({"files": {"a.bin": blob, "b/c.bin": blob}, "total_size_bytes": 2 * len(data)}))
+    run = root / "runs" / "cv" / RUN
+    write(run / "meta.json", json.dumps({"id": RUN, "path": "cv"}))
+    write(run / "status.json", json.dumps({"status": "finished"}))
+    write(run / "assets.json", json.dumps({"datasets": [{"name": "set", "archive_path": f"{root}/{place}"}]}))
+    keep(connected, root)
+    wait_for(connected, "set", 1)
+    files = get(connected, "/set/v1/files")["files"]
+    assert [(one["path"], one["is_remote"]) for one in files] == [("a.bin", False), ("b/c.bin", False)]
+    assert connected.get("/api/artifacts/set/v1/files/b/c.bin").content == data
 
 
 @pytest.mark.parametrize("hostile", ["../../../etc/passwd", "/etc/passwd", "a/../../b", ""])

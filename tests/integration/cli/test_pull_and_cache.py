@@ -164,6 +164,13 @@ def test_the_cache_is_shown_pinned_evicted_and_cleared(cli: Cli, smart: Path, tm
     assert cli.run("cache", "clear", ID).code == 2
     assert cli.run("cache", "pin", "none").code == 12
     assert (tmp_path / "dest" / "ckpt" / "a.pt").exists(), "what was pulled is the user's own"
+    trash = cli.data_dir / "staging" / "1" / "trash"
+    (trash / "2026-01-01" / "runs").mkdir(parents=True)
+    (trash / "2026-01-01" / "runs" / "a.json").write_bytes(b"x" * 1500)
+    assert "1.50 kB in 1 file in the trash" in cli.run("cache").out
+    assert cli.run("cache", "empty-trash").out == "Removed 1 file, 1.5 kB, from the trash.\n"
+    assert "trash" not in cli.run("cache").out
+    assert not trash.exists()
 
 
 def find_key(cli: Cli) -> str:

@@ -220,3 +220,20 @@ def test_the_counts_are_those_of_the_lists(server: Running) -> None:
     assert stats["total_size_bytes"] == sum(one["total_size_bytes"] for one in artifacts)
     models = get(server, "/api/artifacts", type="model")
     assert stats["by_type"]["model"]["artifacts"] == len(models)
+
+
+def test_the_bytes_of_every_file_of_every_version_are_those_its_digest_names(
+    server: Running, roots: dict[str, Path]
+) -> None:
+    count = 0
+    for root in roots.values():
+        for one in get(server, "/api/artifacts", root=str(root)):
+            where = {"type": one["type"], "root": str(root)}
+            for number in range(1, one["num_versions"] + 1):
+                path = f"/api/artifacts/{one['name']}/v{number}/files"
+                for file in get(server, path, **where)["files"]:
+                    answer = server.get(f"{path}/{file['path']}", params=where)
+                    assert answer.status_code == 200, answer.text
+                    assert f"sha256:{hashlib.sha256(answer.content).hexdigest()}" == file["digest"]
+                    count += 1
+    assert count >= 15

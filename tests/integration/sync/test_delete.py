@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.support.waiting import eventually
 
 from runferry.model import ProblemCode
 from runferry.service.modes import ModeRequest
+from runferry.service.trash import TrashView
 from runferry.service.views import SyncView
 from runferry.sync.spec import Mode, SessionState
 
@@ -102,7 +104,26 @@ async def test_a_deleted_file_goes_to_the_trash_only_after_the_second_look(ferry
     assert trash_of(ferry, sync_id) == {path: kept}
     await eventually(lambda: path not in ferry.records(sync_id), what="it is forgotten")
     assert [problem.path for problem in (await ferry.in_step()).problems] == ["latest"]
+    assert await ferry.service.trash.view() == TrashView(1, len(kept))
     assert files_below(local) == files_below(remote)
+
+
+def is_in_trash(ferry: Ferry, sync_id: int, files: dict[str, bytes]) -> bool:
+    return trash_of(ferry, sync_id) == files
+
+
+async def test_the_trash_can_be_emptied_and_is_filled_again(ferry: Ferry, remote: Path) -> None:
+    local = await keep(ferry, remote)
+    sync_id = (await ferry.sync()).record.id
+    for path in ("runs/a/3.json", "runs/a/4.json"):
+        kept = (remote / path).read_bytes()
+        (remote / path).unlink()
+        await eventually(partial(is_in_trash, ferry, sync_id, {path: kept}), what="the trash has it")
+        assert await ferry.service.trash.empty() == TrashView(1, len(kept))
+        assert await ferry.service.trash.view() == TrashView(0, 0)
+    await ferry.in_step()
+    assert files_below(local) == files_below(remote)
+    assert files_below(ferry.data_dir / "staging") == {}
 
 
 async def test_the_second_look_is_half_a_minute_later_unless_told_otherwise(

@@ -18,6 +18,11 @@ export function Cache() {
     onSuccess: (answer) => tell(answer.message),
     onSettled: () => client.invalidateQueries({ queryKey: keys.cache }),
   });
+  const emptying = useMutation({
+    mutationFn: () => post("/api/cache/empty-trash"),
+    onSuccess: (answer) => tell(answer.message),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.cache }),
+  });
   return (
     <Section title="Cache">
       {cache.isPending ? (
@@ -52,6 +57,18 @@ export function Cache() {
             Empty the cache
           </Button>
           {clearing.isError && <ErrorNote error={clearing.error} />}
+          {cache.data.trash_files > 0 && (
+            <>
+              <p>
+                {countOf(cache.data.trash_files, "file")}, {formatBytes(cache.data.trash_bytes)}, in the
+                trash: gone from their servers, or in the way of others.
+              </p>
+              <Button variant="default" loading={emptying.isPending} onClick={() => emptying.mutate()}>
+                Empty the trash
+              </Button>
+            </>
+          )}
+          {emptying.isError && <ErrorNote error={emptying.error} />}
         </>
       )}
     </Section>
