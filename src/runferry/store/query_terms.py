@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import operator
 import re
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    not_,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
+from runferry.model import RunStatus
 from runferry.store.query import Comparison, Match, Period, Term, Word
 from runferry.store.run_facts import fold
 from runferry.store.tables import run_values, runs, series, servers
@@ -29,10 +46,18 @@ _LINES = {"project": "%\n{}\n%", "name": "%\n%\n{}"}
 """Patterns for one line of ``runs.search`` (key, project, name), which ignores the case of all letters."""
 
 TIMES = {"created": runs.c.created_at, "started": runs.c.started_at, "ended": runs.c.ended_at}
+_NOW = bindparam("now", callable_=time.time, type_=Float(), unique=True)
+DURATION: ColumnElement[Any] = case(
+    (runs.c.ended_at.is_not(None), runs.c.ended_at),
+    (effective_status() == RunStatus.RUNNING.value, _NOW),
+    else_=null(),
+) - func.coalesce(runs.c.started_at, runs.c.created_at)
+"""Seconds, as ``service.runs.measure_duration`` has them: of a run that is running those until now."""
+
 NUMBERS: dict[str, ColumnElement[Any]] = {
     "best": runs.c.best_metric_value,
     "best_metric_value": runs.c.best_metric_value,
-    "duration": runs.c.ended_at - runs.c.started_at,
+    "duration": DURATION,
 }
 """Names that mean the run's own fields; in quotes they are parameters like any other."""
 
@@ -54,6 +79,40 @@ def _state(term: Term) -> ColumnElement[bool]:
             return and_(column.is_not(None), *_between(column, term))
         case Comparison():
             return _compare(term)
+
+
+def is_of_values(term: Term) -> TypeGuard[Comparison]:
+    """Say whether the term compares what lies beside ``runs``: a parameter, a summary value or a metric."""
+    return isinstance(term, Comparison) and not _is_own(term)
+
+
+def to_probe(term: Comparison, row_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return what ``to_condition`` states of values, asked of one run at a time: for where few are looked at."""
+    of_run = (run_values.c.key == term.key, run_values.c.run_id == row_id)
+    return or_(
+        exists().where(*of_run, _SIGNS[term.sign](run_values.c.value, term.number)),
+        # The addition keeps the database from going through all runs' values in this range for each run.
+        and_(exists().where(series.c.run_id == row_id, *_logs(term, series.c.last + 0)), not_(exists().where(*of_run))),
+    )
+
+
+def select_runs_with(term: Comparison) -> tuple[Select[Any], Select[Any]]:
+    """Return what selects the ids of the runs whose documents have such a value, and of those that have only logged
+    one; the latter may repeat.
+    """
+    written = select(run_values.c.run_id).where(
+        run_values.c.key == term.key, _SIGNS[term.sign](run_values.c.value, term.number)
+    )
+    of_any = run_values.alias("of_any")  # where no run has such a value, none is asked for it
+    is_written = and_(
+        exists().where(of_any.c.key == term.key),
+        exists().where(run_values.c.key == term.key, run_values.c.run_id == series.c.run_id),
+    )
+    return written, select(series.c.run_id).where(*_logs(term, series.c.last), not_(is_written))
+
+
+def _logs(term: Comparison, last: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+    return [series.c.key == term.key, series.c.kind != "text", _SIGNS[term.sign](last, term.number)]
 
 
 def is_in_short_index(term: Term) -> bool:
@@ -115,18 +174,8 @@ def _between(column: ColumnElement[Any], term: Period) -> list[ColumnElement[boo
 
 
 def _compare(term: Comparison) -> ColumnElement[bool]:
-    compare = _SIGNS[term.sign]
     if _is_own(term):
         column = NUMBERS[term.key]
-        return and_(column.is_not(None), compare(column, term.number))
-    found = select(run_values.c.run_id).where(run_values.c.key == term.key, compare(run_values.c.value, term.number))
-    of_any = run_values.alias("of_any")  # where no run has such a value, none is asked for it
-    is_written = and_(
-        exists().where(of_any.c.key == term.key),
-        exists().where(run_values.c.key == term.key, run_values.c.run_id == series.c.run_id),
-    )
-    logged = select(series.c.run_id).where(
-        series.c.key == term.key, series.c.kind != "text", compare(series.c.last, term.number), not_(is_written)
-    )
+        return and_(column.is_not(None), _SIGNS[term.sign](column, term.number))
     # The addition keeps the database from fetching the wide row of each match: it looks through the page index.
-    return (runs.c.id + 0).in_(union_all(found, logged))
+    return (runs.c.id + 0).in_(union_all(*select_runs_with(term)))

@@ -1,7 +1,7 @@
-"""Which runs a list shows, in which order: filters turned into SQL over two indexes. Reads only.
+"""Which runs a list shows, in which order: filters turned into SQL over a few indexes. Reads only.
 
-``ix_runs_page`` holds all that lists are filtered and sorted by, ``ix_runs_short`` what most lists are: a hundred
-thousand runs are looked through without touching their wide rows.
+``ix_runs_page`` holds all that lists are filtered and sorted by, ``ix_runs_short`` and ``ix_runs_best`` what most lists
+are: a hundred thousand runs are looked through without touching their wide rows. See also ``run_walk``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy import CTE, ColumnElement, Connection, Select, Subquery, and_, e
 
 from runferry.errors import InvalidRequest
 from runferry.store.query import parse_query
-from runferry.store.query_terms import has_any, is_in_short_index, to_condition
+from runferry.store.query_terms import DURATION, has_any, is_in_short_index, to_condition
 from runferry.store.tables import runs, servers, syncs
 from runferry.store.verdict import effective_status
 
@@ -22,7 +22,7 @@ SORTS: dict[str, ColumnElement[Any]] = {
     "created_time": runs.c.created_at,
     "started_at": runs.c.started_at,
     "ended_at": runs.c.ended_at,
-    "duration_seconds": runs.c.ended_at - runs.c.started_at,
+    "duration_seconds": DURATION,
     "status": effective_status(),
     "project": runs.c.project,
     "name": runs.c.name,
@@ -56,6 +56,17 @@ class RunFilter:
     deleted: bool | None = False
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The runs that a list may show. ``is_short``: the short indexes hold all it is filtered and sorted by."""
+
+    condition: ColumnElement[bool]
+    is_short: bool
+
+
+_OTHER, _GONE = runs.alias("other"), runs.alias("gone")
+
+
 def check_page(chosen: RunFilter) -> None:
     """Raise InvalidRequest for a sort, an order or a range that there is not."""
     if chosen.sort not in SORTS:
@@ -74,7 +85,7 @@ def select_matching(chosen: RunFilter, visible: ColumnElement[bool]) -> CTE:
     return _select_ranked(chosen, visible).cte("matching").prefix_with("MATERIALIZED")
 
 
-def select_page(chosen: RunFilter, visible: ColumnElement[bool]) -> Subquery:
+def select_page(chosen: RunFilter, listed: Listed) -> Subquery:
     """Return one page: each row's ``id`` and ``rank``, and ``total``: how many match, or None.
 
     Where anything is filtered by, what matches is found once and counted on the way; where all match, the database is
@@ -82,12 +93,12 @@ def select_page(chosen: RunFilter, visible: ColumnElement[bool]) -> Subquery:
     """
     is_filtered = any((chosen.server, chosen.project, chosen.name, chosen.status, chosen.q))
     if chosen.limit is not None and is_filtered:
-        found = select_matching(chosen, visible)
+        found = select_matching(chosen, listed.condition)
         total = select(func.count()).select_from(found).scalar_subquery()
         page = select(found.c.id, found.c.rank, total.label("total")).order_by(*order_by(chosen, found))
     else:
         order = order_columns(chosen, SORTS[chosen.sort], runs.c.id)
-        page = _select_ranked(chosen, visible).add_columns(null().label("total")).order_by(*order)
+        page = _select_ranked(chosen, listed.condition).add_columns(null().label("total")).order_by(*order)
     return page.limit(chosen.limit).offset(chosen.offset or None).subquery("page")
 
 
@@ -109,9 +120,9 @@ def order_columns(
     return rank.asc().nulls_last(), row_id.asc()
 
 
-def select_count(chosen: RunFilter, visible: ColumnElement[bool]) -> Select[Any]:
+def select_count(chosen: RunFilter, listed: Listed) -> Select[Any]:
     """Return the query for how many runs there are on all pages."""
-    return select(func.count()).select_from(runs).where(visible, *_conditions(chosen))
+    return select(func.count()).select_from(runs).where(listed.condition, *_conditions(chosen))
 
 
 def select_visible(connection: Connection, *, is_recycled: bool = False) -> ColumnElement[bool]:
@@ -120,31 +131,35 @@ def select_visible(connection: Connection, *, is_recycled: bool = False) -> Colu
     A directory seen by two syncs is shown as the better one has it (see ``_find_better``). A run that is gone is not
     shown where the same id is still there on the same server: its directory was renamed.
     """
-    other = runs.alias("other")
     is_elsewhere = exists().where(
-        other.c.run_id == runs.c.run_id, other.c.server_id == runs.c.server_id, other.c.gone_at.is_(None)
+        _OTHER.c.run_id == runs.c.run_id, _OTHER.c.server_id == runs.c.server_id, _OTHER.c.gone_at.is_(None)
     )
     in_bin = runs.c.recycled_at.is_not(None) if is_recycled else _hide_from_short_index(runs.c.recycled_at)
     return and_(in_bin, or_(runs.c.gone_at.is_(None), not_(is_elsewhere)), *_select_best_seen(connection))
 
 
-def select_listed(connection: Connection, chosen: RunFilter) -> ColumnElement[bool]:
+def select_listed(connection: Connection, chosen: RunFilter) -> Listed:
     """Return the same condition for a whole list: what is gone is found once, not asked after for every row.
 
-    The shorter of the two indexes of lists is used where it holds all that is asked for.
+    A shorter index of lists is used where it holds all that is asked for.
     """
-    gone, other = runs.alias("gone"), runs.alias("other")
-    is_same = and_(other.c.run_id == gone.c.run_id, other.c.server_id == gone.c.server_id, other.c.gone_at.is_(None))
-    elsewhere = select(gone.c.id).join(other, is_same).where(gone.c.gone_at.is_not(None))
-    is_here = or_(runs.c.gone_at.is_(None), runs.c.id.not_in(elsewhere))
+    is_here = or_(runs.c.gone_at.is_(None), runs.c.id.not_in(select_moved()))
     best_seen = _select_best_seen(connection)
+    is_short = _is_short(chosen) and not best_seen
     recycled = runs.c.recycled_at
-    in_bin = recycled.is_(None) if is_short(chosen) and not best_seen else _hide_from_short_index(recycled)
-    return and_(in_bin, is_here, *best_seen)
+    in_bin = recycled.is_(None) if is_short else _hide_from_short_index(recycled)
+    return Listed(and_(in_bin, is_here, *best_seen), is_short)
 
 
-def is_short(chosen: RunFilter) -> bool:
-    """Say whether ``ix_runs_short`` holds all that this list is filtered and sorted by."""
+def select_moved() -> Select[Any]:
+    """Return the query for the ids of runs that are gone from where they were, and are elsewhere on their server."""
+    is_same = and_(
+        _OTHER.c.run_id == _GONE.c.run_id, _OTHER.c.server_id == _GONE.c.server_id, _OTHER.c.gone_at.is_(None)
+    )
+    return select(_GONE.c.id).join(_OTHER, is_same).where(_GONE.c.gone_at.is_not(None))
+
+
+def _is_short(chosen: RunFilter) -> bool:
     terms = parse_query(chosen.q or "")
     return chosen.deleted is False and chosen.sort in _SHORT_SORTS and all(is_in_short_index(term) for term in terms)
 
@@ -153,19 +168,18 @@ _SHORT_SORTS = frozenset(SORTS) - {"id", "key"}
 
 
 def _hide_from_short_index(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Ask whether the column is null such that the short index is not taken: it would fetch every wide row."""
+    """Ask whether the column is null such that no short index is taken: it would fetch every wide row."""
     return (column + 0).is_(None)
 
 
 def _select_best_seen(connection: Connection) -> list[ColumnElement[bool]]:
     """Return what leaves one row of each directory that several syncs see."""
-    other = runs.alias("other")
     conditions: list[ColumnElement[bool]] = []
     for sync_id, better in _find_better(connection).items():
         has_better = exists().where(
-            other.c.key == runs.c.key,
-            other.c.sync_id.in_(better),
-            or_(other.c.gone_at.is_(None), runs.c.gone_at.is_not(None)),
+            _OTHER.c.key == runs.c.key,
+            _OTHER.c.sync_id.in_(better),
+            or_(_OTHER.c.gone_at.is_(None), runs.c.gone_at.is_not(None)),
         )
         conditions.append(not_(and_(runs.c.sync_id == sync_id, has_better)))
     return conditions

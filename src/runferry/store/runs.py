@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, exists, func, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, delete, exists, func, not_, or_, select, update
 
 from runferry.errors import Ambiguous, NotFound, RunferryError
 from runferry.model import Liveness, ProcessQuestion, ProcessState, Run, RunStatus
@@ -27,6 +27,7 @@ from runferry.store.run_list import (
     select_visible,
 )
 from runferry.store.run_values import derive_columns, write_facts
+from runferry.store.run_walk import select_first, select_total
 from runferry.store.tables import artifacts, hidden_artifacts, runs, servers, syncs
 from runferry.store.verdict import Check
 
@@ -119,17 +120,17 @@ class RunStore:
         """Return one page and how many runs there are on all pages. Raises InvalidRequest (sort, order, range)."""
         check_page(chosen)
         with self._db.reading() as connection:
-            visible = select_listed(connection, chosen)
-            page = select_page(chosen, visible)
-            query = _select_rows().add_columns(page.c.total).join(page, page.c.id == runs.c.id)
-            found = connection.execute(query.order_by(*order_by(chosen, page))).all()
+            listed = select_listed(connection, chosen)
+            found = _fetch_page(connection, chosen, select_first(chosen, listed))
+            if not found or len(found) != chosen.limit:
+                found = _fetch_page(connection, chosen, select_page(chosen, listed))
             rows = [_read_row(row) for row in found]
             is_last = chosen.limit is None or len(rows) < chosen.limit
             if is_last and (rows or not chosen.offset):
                 return rows, chosen.offset + len(rows)
             if found and found[0].total is not None:
                 return rows, int(found[0].total)
-            return rows, int(connection.execute(select_count(chosen, visible)).scalar_one())
+            return rows, int(connection.execute(select_total(chosen, listed)).scalar_one())
 
     def find(self, id_or_key: str) -> RunRow:
         """Return the run with this key, or the only one with this id. Raises NotFound and Ambiguous.
@@ -298,6 +299,13 @@ def _select_rows() -> Select[Any]:
     of_sync = (syncs.c.mode, syncs.c.remote_root, syncs.c.local_dir, syncs.c.last_sync_at)
     query = select(*_NARROW, of_server, *of_sync)
     return query.join(servers, servers.c.id == runs.c.server_id).join(syncs, syncs.c.id == runs.c.sync_id)
+
+
+def _fetch_page(connection: Connection, chosen: RunFilter, page: Subquery | None) -> Sequence[Row[Any]]:
+    if page is None:
+        return ()
+    query = _select_rows().add_columns(page.c.total).join(page, page.c.id == runs.c.id)
+    return connection.execute(query.order_by(*order_by(chosen, page))).all()
 
 
 def _read_row(row: Row[Any]) -> RunRow:

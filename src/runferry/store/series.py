@@ -15,12 +15,15 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
 from runferry.model import Kind, MediaItem, SeriesKind
-from runferry.store.chunking import Points, join
+from runferry.store.chunking import Floats, Points
 from runferry.store.db import Database, split
 from runferry.store.tables import chunks, files, media, runs, series, sources
 
 REREAD = -1
 """The generation of a source that is to be read anew: no file ever has it."""
+
+MUCH = 50_000
+"""Points from which on the index is mapped into memory to read them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,7 @@ class SeriesStore:
     def load(self, row: SeriesRow, start: int = 0) -> Points | None:
         """Return all points of a series from number ``start`` on, or None where it has been read anew meanwhile."""
         is_same = and_(sources.c.id == series.c.source_id, sources.c.reading == row.reading)
-        with self._db.reading() as connection:
+        with self._db.reading(is_much=row.points - start > MUCH) as connection:
             present = connection.execute(select(series.c.id).join(sources, is_same).where(series.c.id == row.id))
             if present.first() is None:
                 return None
@@ -250,13 +253,28 @@ def load_points(connection: Connection, series_id: int, kind: SeriesKind, start:
     """Return the points of a series from number ``start`` on."""
     of_series = chunks.c.series_id == series_id
     first = select(func.max(chunks.c.number)).where(of_series, chunks.c.number <= start).scalar_subquery()
+    in_order = select(chunks.c.number, chunks.c.count).where(of_series).order_by(chunks.c.number.desc())
+    last = connection.execute(in_order.limit(1)).first()
+    if last is None or last.number + last.count <= start:
+        return make_empty(kind)
     columns = (chunks.c.number, chunks.c.steps, chunks.c.times, chunks.c["values"])
     query = select(*columns).where(of_series, chunks.c.number >= first).order_by(chunks.c.number)
-    parts = []
-    for number, steps, times, values in connection.execute(query):
-        part = Points(_decode(steps), _decode(times), _decode_values(values, kind))
-        parts.append(part if number >= start else part.cut(start - number, len(part)))
-    return join(parts) if parts else make_empty(kind)
+    steps, times, values = (np.empty(last.number + last.count - start, dtype="<f8") for _ in range(3))
+    texts: list[str] = []
+    for number, *blobs in connection.execute(query):  # each is copied while it is warm, to where it stays
+        _put(steps, number - start, _decode(blobs[0]))
+        _put(times, number - start, _decode(blobs[1]))
+        if kind is SeriesKind.TEXT:
+            texts += orjson.loads(blobs[2])[max(0, start - number) :]
+        else:
+            _put(values, number - start, _decode(blobs[2]))
+    return Points(steps, times, texts if kind is SeriesKind.TEXT else values)
+
+
+def _put(target: Floats, at: int, part: Floats) -> None:
+    """Copy a part to its place; of one that begins before the target, what belongs into it."""
+    part = part[max(0, -at) :]
+    target[max(0, at) : max(0, at) + len(part)] = part
 
 
 def make_empty(kind: SeriesKind) -> Points:
@@ -266,10 +284,6 @@ def make_empty(kind: SeriesKind) -> Points:
 
 def _decode(data: bytes) -> Any:
     return np.frombuffer(data, dtype="<f8")
-
-
-def _decode_values(data: bytes, kind: SeriesKind) -> Any:
-    return orjson.loads(data) if kind is SeriesKind.TEXT else _decode(data)
 
 
 def name_number(value: float) -> str | None:

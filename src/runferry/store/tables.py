@@ -126,10 +126,11 @@ partials = Table(
 """Big files that are under way: the staged bytes belong to exactly this version, or are thrown away."""
 
 _SHORT = (
-    *("created_at", "gone_at", "status", "liveness", "server_id", "sync_id", "best_score", "project", "name"),
-    *("started_at", "ended_at", "best_metric_value", "recycled_at", "deleted_at"),
+    *("gone_at", "status", "liveness", "server_id", "sync_id"),
+    *("project", "name", "started_at", "ended_at", "best_metric_value", "recycled_at", "deleted_at"),
 )
 _LISTED = "recycled_at IS NULL AND deleted_at IS NULL"
+_HIDDEN = "recycled_at IS NOT NULL OR deleted_at IS NOT NULL"
 _GONE = "gone_at IS NOT NULL"
 
 runs = Table(
@@ -197,9 +198,27 @@ runs = Table(
         "tags",
         "search",
     ),
-    # what most lists are filtered and sorted by: all but texts to search in, half as long
-    Index("ix_runs_short", *_SHORT, sqlite_where=text(_LISTED), postgresql_where=text(_LISTED)),
-    Index("ix_runs_gone_at", "gone_at", sqlite_where=text(_GONE), postgresql_where=text(_GONE)),
+    # what most lists are filtered and sorted by: all but texts to search in, half as long. In the order of lists that
+    # begin with the newest, and of those that begin with the best: the id tells apart runs that are equal in it.
+    Index(
+        "ix_runs_short",
+        *("created_at", "id", *_SHORT, "best_score"),
+        sqlite_where=text(_LISTED),
+        postgresql_where=text(_LISTED),
+    ),
+    Index(
+        "ix_runs_best",
+        *("best_score", "id", *_SHORT, "created_at"),
+        sqlite_where=text(_LISTED),
+        postgresql_where=text(_LISTED),
+    ),
+    Index("ix_runs_hidden", "id", sqlite_where=text(_HIDDEN), postgresql_where=text(_HIDDEN)),
+    Index(
+        "ix_runs_gone_at",
+        *("gone_at", "run_id", "server_id"),
+        sqlite_where=text(_GONE),
+        postgresql_where=text(_GONE),
+    ),
 )
 
 run_values = Table(

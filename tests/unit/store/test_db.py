@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateTable
 
 from runferry.errors import DiskFull, RunferryError
 from runferry.store import migrations
-from runferry.store.db import Database, upsert
+from runferry.store.db import MAPPED, Database, upsert
 from runferry.store.migrations import HEAD
 from runferry.store.tables import facts, metadata
 
@@ -108,6 +108,14 @@ def test_every_connection_has_the_settings_it_needs(database: Database) -> None:
                 "temp_store": 2,
             }
     database.close()
+
+
+def test_the_file_is_mapped_while_much_is_read_and_no_longer(database: Database) -> None:
+    database.open()
+    with database.reading(is_much=True) as connection:
+        assert connection.exec_driver_sql("PRAGMA mmap_size").scalar() == MAPPED
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA mmap_size").scalar() == 0
 
 
 def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> None:

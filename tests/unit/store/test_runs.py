@@ -298,6 +298,22 @@ def test_the_status_filter_and_the_verdict_agree(written: str, liveness: Livenes
     engine.dispose()
 
 
+def test_a_running_run_is_as_long_as_it_runs_already(index: Database) -> None:
+    scope, now = add_sync(index, "gpu1", "/data"), time.time()
+    put_runs(
+        index,
+        scope,
+        make_run("ended", started_at=0.0, ended_at=1000.0),
+        make_run("long", status="running", started_at=now - 5000),
+        make_run("fresh", status="running", created_at=now - 10),
+        make_run("lost", status="interrupted", started_at=0.0),
+    )
+    assert keys_of(index, sort="duration_seconds") == ["gpu1/long", "gpu1/ended", "gpu1/fresh", "gpu1/lost"]
+    assert keys_of(index, sort="duration_seconds", order="asc", limit=1) == ["gpu1/fresh"]
+    assert keys_of(index, q="duration>900", sort="duration_seconds") == ["gpu1/long", "gpu1/ended"]
+    assert keys_of(index, q="duration<60") == ["gpu1/fresh"]
+
+
 FILL = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
 INSERT INTO runs (sync_id, server_id, key, run_id, path, remote_dir, format, project, name, created_at, status,
@@ -308,16 +324,30 @@ SELECT :sync_id, :server_id, 'gpu1/r' || i, 'r' || i, 'runs/r' || i, '/data/runs
 """
 
 
+FILL_VALUES = (
+    "INSERT INTO run_values SELECT id, 'seed', id % 1000 FROM runs",
+    """INSERT INTO sources (id, run_id, sync_id, path, reader, reading, generation, position, edge_hash, state, points,
+                            bad_records, unknown_records, read_at)
+       SELECT id, id, sync_id, path, 'test', 0, 0, 0, x'', '{}', 0, 0, 0, 0 FROM runs WHERE id % 4 = 0""",
+    """INSERT INTO series (source_id, run_id, key, kind, points, last)
+       SELECT id, id, 'loss', 'number', 1, id % 1000 FROM sources""",
+)
+
+
 def test_a_page_of_a_hundred_thousand_runs_is_answered_at_once(index: Database) -> None:
     scope = add_sync(index, "gpu1", "/data")
     add_sync(index, "gpu1", "/data", mode="smart")
     with index.writing() as connection:
         sizes = {"count": 100_000, "environment": '"' + "x" * 600 + '"'}
         connection.execute(text(FILL), {**sizes, "sync_id": scope.sync_id, "server_id": scope.server_id})
+        for statement in FILL_VALUES:
+            connection.execute(text(statement))
     store = RunStore(index)
     for chosen, limit in (
         (RunFilter(limit=50), 0.15),
         (RunFilter(limit=50, offset=99_900), 0.25),
+        (RunFilter(limit=50, q="seed<500", sort="best"), 0.2),
+        (RunFilter(limit=50, q="loss<500"), 0.2),
         (RunFilter(limit=50, project=("project7",), status=("finished",)), 0.25),
         (RunFilter(limit=50, q="r99999"), 0.4),
         (RunFilter(limit=50, q="nothing like it"), 0.4),
