@@ -1,9 +1,11 @@
-"""Puts the routers together and completes the API's description. It opens nothing."""
+"""Puts the routers together and completes the API's description, with answers that a server has given as examples."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.types import Lifespan
@@ -28,6 +30,8 @@ from runferry.api import (
     unified,
 )
 from runferry.api.errors import install_error_handlers
+
+EXAMPLES = Path(__file__).with_name("examples.json")
 
 DESCRIPTION = """Live, correct local copies of ML experiments on remote servers, over plain SSH.
 
@@ -76,12 +80,15 @@ def build_api(lifespan: Lifespan[FastAPI]) -> FastAPI:
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document, without the 422 answers that are never given."""
+    """Return the OpenAPI document, with examples and without the 422 answers that are never given."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        for path in document["paths"].values():
-            for operation in path.values():
+        examples = orjson.loads(EXAMPLES.read_bytes())
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
                 operation["responses"].pop("422", None)
+                if (name := f"{method} {path}") in examples:
+                    operation["responses"]["200"]["content"]["application/json"]["example"] = examples[name]
         for name in ("HTTPValidationError", "ValidationError"):
             document["components"]["schemas"].pop(name, None)
         app.openapi_schema = document

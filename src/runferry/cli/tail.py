@@ -15,6 +15,7 @@ from runferry.cli.colours import tame
 from runferry.cli.options import DataDirOption, ServerChoice, UrlOption
 from runferry.cli.running import run
 from runferry.cli.terminal import Terminal
+from runferry.errors import NotConnected
 
 CLEAR_LINE = "\r\x1b[2K"
 LONGEST = 128 * 1024
@@ -58,7 +59,9 @@ async def show_end(client: Client, terminal: Terminal, printer: Printer, run_id:
     for line in page["lines"]:
         printer.show(line["text"])
     printer.flush()
-    if page["local"] != "full":
+    if page["local"] == "none" and page["size_bytes"] and not page["lines"] and lines:
+        raise NotConnected(f"Nothing of the log of {page['run']} is here: connect to its server to see it.")
+    if page["local"] == "partial":
         terminal.note("Not all of this log is here; what is shown may not be its end.")
     elif client.is_own:
         terminal.note("No Runferry server is running, so nothing is followed.")

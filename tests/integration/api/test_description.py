@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -76,6 +77,20 @@ def test_every_body_has_an_example_or_examples_for_its_required_fields(document:
             for field in schema.get("required", []):
                 properties = schema["properties"][field]
                 assert properties.get("examples") or properties.get("enum"), f"{name}.{field}"
+
+
+def test_every_answer_has_an_example_that_fits_its_description(document: dict[str, Any]) -> None:
+    schemas = document["components"]
+    for method, path, operation in operations(document):
+        answer = operation["responses"]["200"].get("content", {}).get("application/json")
+        if answer is None:
+            continue
+        schema = answer["schema"]
+        named = schemas["schemas"].get(schema.get("items", schema).get("$ref", "").rpartition("/")[2], {})
+        example = answer.get("example", named.get("example"))
+        assert example is not None, f"{method} {path}"
+        whole = [example] if "items" in schema and "example" not in answer and isinstance(example, dict) else example
+        jsonschema_rs.validator_for({**schema, "components": schemas}).validate(whole)
 
 
 def test_every_rate_limited_endpoint_says_so(document: dict[str, Any]) -> None:

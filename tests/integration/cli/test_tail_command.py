@@ -71,7 +71,7 @@ def test_without_following_it_shows_the_last_lines_and_ends(
     with cli.serve():
         sync(cli, sshd, log, key, mode)
         done = cli.run("tail", RUN, "-n", "2", "--no-follow")
-    assert (done.code, done.out) == (0, "12:00:00 | step 18\n12:00:00 | step 19\n")
+    assert (done.code, done.out, done.err) == (0, "12:00:00 | step 18\n12:00:00 | step 19\n", "")
 
 
 def test_without_a_server_it_shows_what_is_here(cli: Cli, sshd: Sshd, log: Path, key: tuple[str, str]) -> None:
@@ -80,6 +80,17 @@ def test_without_a_server_it_shows_what_is_here(cli: Cli, sshd: Sshd, log: Path,
     done = cli.run("tail", RUN, "-n", "1")
     assert (done.code, done.out) == (0, "12:00:00 | step 19\n")
     assert "nothing is followed" in done.err
+
+
+def test_a_log_that_was_never_opened_says_offline_that_it_is_not_here(
+    cli: Cli, sshd: Sshd, log: Path, key: tuple[str, str]
+) -> None:
+    with cli.serve():
+        sync(cli, sshd, log, key, "smart")
+        assert cli.run("disconnect", f"{sshd.username}@{sshd.host}:{sshd.port}").code == 0
+        done = cli.run("tail", RUN, "--no-follow")
+    assert (done.code, done.out) == (3, "")
+    assert "is here: connect to its server to see it." in done.err
 
 
 def test_an_unknown_run_ends_with_the_documented_code(served: Cli) -> None:
