@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import typer
 
+from runferry.cli.ages import note_ages
 from runferry.cli.client import Client, Json, open_client
 from runferry.cli.options import DataDirOption, ServerChoice, UrlOption
 from runferry.cli.running import run
@@ -48,22 +49,24 @@ def export(
             chosen = await choose_runs(client, runs or [], query)
             points = 0
             with opening(output) as out, writing(name, out) as writer:
-                for key in chosen:
-                    async for part in read_parts(client, key, metric or []):
+                for one in chosen:
+                    async for part in read_parts(client, one["key"], metric or []):
                         writer.write(part)
                         points += len(part.steps)
         terminal.note(f"{count_noun(points, 'point')} of {count_noun(len(chosen), 'run')}")
+        note_ages(terminal, chosen)
 
     run(work)
 
 
-async def choose_runs(client: Client, named: Sequence[str], query: str | None) -> Sequence[str]:
-    """Return the keys of the named runs, or of those that match. Raises InvalidRequest where neither is given."""
+async def choose_runs(client: Client, named: Sequence[str], query: str | None) -> Sequence[Json]:
+    """Return the named runs, or of those that match. Raises InvalidRequest where neither is given."""
     if named:
-        return [(await client.get(f"/api/runs/{quote(one)}"))["key"] for one in named]
+        return [await client.get(f"/api/runs/{quote(one)}") for one in named]
     if query is None:
         raise InvalidRequest("Which runs? Name them, or choose with -q; -q '' takes all.")
-    return [one["key"] for one in await client.get("/api/runs", q=query or None)]
+    found: Sequence[Json] = await client.get("/api/runs", q=query or None)
+    return found
 
 
 async def read_parts(client: Client, key: str, metrics: Sequence[str]) -> AsyncIterator[Part]:

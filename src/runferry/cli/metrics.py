@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import typer
 
+from runferry.cli.ages import note_ages
 from runferry.cli.client import Client, Json, open_client
 from runferry.cli.options import DataDirOption, JsonOption, ServerChoice, UrlOption
 from runferry.cli.running import run
@@ -61,13 +62,15 @@ def metrics(
         width = max(NARROWEST, min(WIDEST, terminal.out.width - BESIDE))
         async with open_client(ServerChoice(url, data_dir)) as client:
             answer = await ask(client, run_id, metric or [], width)
-        if as_json:
-            terminal.write(json.dumps(answer))
-            return
+            if as_json:
+                terminal.write(json.dumps(answer))
+                return
+            about = await client.get(f"/api/runs/{quote(answer['run'])}")
         curves = {(one["key"], one["kind"]): one for one in answer["series"]}
         rows = [describe(one, curves.get((one["key"], one["kind"]))) for one in answer["metrics"]]
         terminal.show_table(COLUMNS, rows)
         tell_missing(terminal, answer)
+        note_ages(terminal, [about])
 
     run(work)
 

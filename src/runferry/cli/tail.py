@@ -10,6 +10,7 @@ from typing import Annotated, TextIO
 import typer
 from rich.cells import set_cell_size
 
+from runferry.cli.ages import note_age
 from runferry.cli.client import Client, Json, find_server, open_client
 from runferry.cli.colours import tame
 from runferry.cli.options import DataDirOption, ServerChoice, UrlOption
@@ -45,6 +46,7 @@ def tail(
                 if is_once or client.is_own:
                     await show_end(client, terminal, printer, run_id, lines)
                     return
+                await note_age(client, terminal, run_id)
                 await follow(choice, terminal, printer, run_id, lines)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read it has seen enough
@@ -65,6 +67,7 @@ async def show_end(client: Client, terminal: Terminal, printer: Printer, run_id:
         terminal.note("Not all of this log is here; what is shown may not be its end.")
     elif client.is_own:
         terminal.note("No Runferry server is running, so nothing is followed.")
+    await note_age(client, terminal, page["run"])
 
 
 async def follow(choice: ServerChoice, terminal: Terminal, printer: Printer, run_id: str, lines: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from tests.integration.cli.driver import Cli, at
@@ -31,6 +32,7 @@ def test_metrics_are_shown_offline_as_curves_and_numbers_and_survive_a_reindex(
     assert loss.split()[2:] == ["0.01", "0.01", "1", "99", "100"]
     assert "\\x1b[31mred" in note
     assert "1 record could not be understood. At byte" in shown.err
+    assert re.search(r"This is as of (now|\S+ \S+ ago): the server is not being asked", shown.err), shown.err
 
     chosen = cli.run("metrics", RUN_ID, "-m", "loss", "-m", "never")
     assert "note" not in chosen.out

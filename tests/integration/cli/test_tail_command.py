@@ -80,6 +80,7 @@ def test_without_a_server_it_shows_what_is_here(cli: Cli, sshd: Sshd, log: Path,
     done = cli.run("tail", RUN, "-n", "1")
     assert (done.code, done.out) == (0, "12:00:00 | step 19\n")
     assert "nothing is followed" in done.err
+    assert "the server is not being asked" in done.err
 
 
 def test_a_log_that_was_never_opened_says_offline_that_it_is_not_here(
