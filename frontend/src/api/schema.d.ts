@@ -6436,6 +6436,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "is_offered": true,
+                     *       "server": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["DemoAnswer"];
                 };
             };
@@ -6484,6 +6490,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "is_offered": true,
+                     *       "server": "Demo"
+                     *     }
+                     */
                     "application/json": components["schemas"]["DemoAnswer"];
                 };
             };
@@ -6589,6 +6601,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "is_offered": true,
+                     *       "server": null
+                     *     }
+                     */
                     "application/json": components["schemas"]["DemoAnswer"];
                 };
             };
