@@ -36,7 +36,7 @@ from runferry.sync.diff import has_ancestor
 from runferry.sync.fetch import Fetcher
 from runferry.sync.gauges import Meter, RemoteClock
 from runferry.sync.journal import Journal
-from runferry.sync.plan import Step
+from runferry.sync.plan import Step, may_grow
 from runferry.sync.recovery import find_damaged
 from runferry.sync.removal import Removal
 from runferry.sync.revisits import Revisits
@@ -222,13 +222,17 @@ class SyncSession:
         await self._journal.load()
         found = await in_thread(self._tree.list_files)
         records = self._journal.records.values()
-        for record in await in_thread(find_damaged, records, found, self._tree, self._suspect_since):
+        damaged = await in_thread(find_damaged, records, found, self._tree, self._suspect_since)
+        for record in damaged:
             if record.held is None and record.gone_at is not None:
                 self._journal.forget(record.entry.path)
             else:
                 self._journal.put(record)
         if self._suspect_since is None:
-            self._copy.unrecorded = {path: found[path] for path in found if self._copy.held(path) is None}
+            cut = {record.entry.path for record in damaged if may_grow(record.entry.path)}  # since they were found
+            self._copy.unrecorded = {
+                path: found[path] for path in found if path not in cut and self._copy.held(path) is None
+            }
         partials = await in_thread(self._state.partials)
         await in_thread(self._tree.sweep, frozenset(partial.staged for partial in partials.values()))
         self._copy.start_over()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.failing_disk import FailingDisk
+from tests.support.keeping import Keeper
 
 from runferry.errors import DiskFailed
 from runferry.model import Entry, Kind, Version
@@ -67,6 +68,24 @@ def test_a_generation_that_landed_and_was_not_committed_never_counts_as_the_one_
     changed = recover(tree, hashed)
     assert changed is not None
     assert (changed.held, changed.generation) == (None, 4)
+
+
+async def test_a_log_begun_anew_that_landed_uncommitted_is_whole_after_a_restart(tmp_path: Path) -> None:
+    remote = tmp_path / "remote/train.log"
+    remote.parent.mkdir()
+    remote.write_bytes(b"one\n")
+    os.utime(remote, ns=(MTIME, MTIME))
+    async with Keeper(tmp_path, remote.parent) as keeper:
+        await keeper.in_step()
+        await keeper.crash()
+        for file in (remote, keeper.local / "train.log"):  # as if it had landed just before the crash
+            file.write_bytes(b"another generation\n")
+            os.utime(file, ns=(LATER, LATER))
+        await keeper.start()
+        await keeper.in_step()
+        held = keeper.records()["train.log"].held
+        assert held is not None
+        assert held.generation == 1
 
 
 @pytest.mark.parametrize("new", [b"ONE\n", b"another generation\n"])
