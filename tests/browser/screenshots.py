@@ -126,6 +126,7 @@ def take_parts(browser: Browser, server: Running) -> None:
             for part in ("logs", "images", "files", "params", "environment"):
                 page.goto(f"{server.url}/runs/{run}?part={part}")
                 page.wait_for_timeout(1200)
+                expect(page.get_by_text("Loading")).to_have_count(0)
                 take(page, f"run-{part}", look)
 
 

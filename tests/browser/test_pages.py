@@ -75,6 +75,17 @@ def test_a_phone_shows_pages_without_scrolling_sideways(browser: Browser, mirror
         web.check_accessibility(f"{path} on a phone")
 
 
+def test_what_is_left_out_is_no_problem_and_moments_and_processes_are_told_in_full(shown: Watched) -> None:
+    page = shown.open("/runs/20260101_000000_aaaaaa?part=files")
+    expect(page.get_by_role("button", name="events.jsonl.lock", exact=True)).to_be_visible()
+    expect(page.get_by_text("left out", exact=True)).to_be_visible()
+    expect(page.get_by_text("problem", exact=True)).to_have_count(0)
+    page.get_by_role("tab", name="Environment").click()
+    facts = page.get_by_role("region", name="Metadata")
+    expect(facts.get_by_role("cell", name="1700000000.5", exact=True)).to_be_visible()
+    expect(facts.get_by_role("cell", name="4242", exact=True)).to_be_visible()
+
+
 def test_a_hostile_name_is_shown_as_text(shown: Watched) -> None:
     page = shown.open("/runs")
     expect(page.get_by_title(EVIL)).to_be_visible()

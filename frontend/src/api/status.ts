@@ -28,3 +28,10 @@ export function useConnections(): Connection[] | undefined {
 export function isBusy(sync: Sync): boolean {
   return sync.state === "starting" || sync.state === "scanning" || sync.state === "fetching";
 }
+
+const ON_PURPOSE = new Set(["skipped", "excluded", "too-large"]);
+
+/** Lock files, and what the user's own patterns leave out: nothing is wrong. */
+export function isOnPurpose(problem: { code: string }): boolean {
+  return ON_PURPOSE.has(problem.code);
+}

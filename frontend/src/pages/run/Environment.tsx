@@ -10,7 +10,7 @@ export function Environment({ run }: { run: RunDetail }) {
     pid: run.pid,
     "folder on the server": run.remote_dir,
     "folder here": run.run_dir,
-    "written by": run.format,
+    "recorded by": run.format,
     copied: run.mode,
   };
   return (

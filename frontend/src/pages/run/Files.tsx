@@ -5,6 +5,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { explain, get, type Schema } from "@/api/client";
 import { keys } from "@/api/keys";
+import { isOnPurpose } from "@/api/status";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
 import { Name } from "@/components/Name";
@@ -95,7 +96,7 @@ function Row({ run, entry, depth, chosen, onChoose }: Omit<FolderProps, "prefix"
           <Bytes size={isFolder ? (entry.bytes ?? entry.size) : entry.size} />
         </span>
         <span className="dim" title={entry.problem?.message}>
-          {entry.problem ? "problem" : WORDS[entry.local]}
+          {entry.problem ? (isOnPurpose(entry.problem) ? "left out" : "problem") : WORDS[entry.local]}
         </span>
         {isFolder || entry.local === "full" ? (
           !isFolder && (

@@ -46,13 +46,18 @@ export function Values({ title, values, wanted = "" }: ValuesProps) {
           {shown.map(([name, value]) => (
             <tr key={name}>
               <th scope="row">{name}</th>
-              <td>{typeof value === "number" ? <Num value={value} /> : show(value)}</td>
+              <td>{isMeasured(value) ? <Num value={value} /> : show(value)}</td>
             </tr>
           ))}
         </tbody>
       </table>
     </section>
   );
+}
+
+/** A whole number may be a seed, a process or a moment: it is shown as it is. */
+function isMeasured(value: unknown): value is number {
+  return typeof value === "number" && !Number.isInteger(value) && Math.abs(value) < 1e6;
 }
 
 export function show(value: unknown): string {

@@ -1,7 +1,7 @@
 /** One sync: how far it is, what can be done with it, what it could not copy and why. */
 import { Button, Group } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import type { Sync } from "@/api/status";
+import { isOnPurpose, type Sync } from "@/api/status";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Name } from "@/components/Name";
 import { SyncProgress } from "@/components/SyncProgress";
@@ -10,11 +10,8 @@ import { countOf } from "@/format/numbers";
 import { useSyncAction } from "./actions";
 import classes from "./Servers.module.css";
 
-const ON_PURPOSE = new Set(["skipped", "excluded", "too-large"]);
-
-/** Lock files, and what the user's own patterns leave out: nothing is wrong. */
-function isOnPurpose(sync: Sync): boolean {
-  return sync.problems.every((problem) => ON_PURPOSE.has(problem.code));
+function isAllOnPurpose(sync: Sync): boolean {
+  return sync.problems.every(isOnPurpose);
 }
 
 interface Props {
@@ -41,12 +38,12 @@ export function SyncCard({ sync, connectionId, isLive }: Props) {
           <button
             type="button"
             className={classes.problems}
-            data-wanted={isOnPurpose(sync) || undefined}
+            data-wanted={isAllOnPurpose(sync) || undefined}
             aria-expanded={areProblemsShown}
             onClick={problems.toggle}
           >
             {countOf(sync.problem_count, "file")}{" "}
-            {isOnPurpose(sync) ? "left out on purpose" : "not copied, or not fresh"}
+            {isAllOnPurpose(sync) ? "left out on purpose" : "not copied, or not fresh"}
           </button>
           {areProblemsShown && <Problems sync={sync} />}
         </>
