@@ -12,11 +12,11 @@ export function colorAt(index: number): string {
   return shade(base, STEPS[Math.floor(index / OKABE_ITO.length) % STEPS.length] ?? 0);
 }
 
-/** The colour of a run by its key, where no list gives it a place. */
+/** The colour of a run by its key, where no list gives it a place: a hue as it is, since shades of one look alike. */
 export function colorOf(key: string): string {
   let hash = 2166136261;
   for (const letter of key) hash = Math.imul(hash ^ (letter.codePointAt(0) ?? 0), 16777619);
-  return colorAt((hash >>> 0) % (OKABE_ITO.length * STEPS.length));
+  return colorAt((hash >>> 0) % OKABE_ITO.length);
 }
 
 function shade(color: string, amount: number): string {

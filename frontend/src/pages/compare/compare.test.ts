@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { colorAt } from "@/theme/palette";
 import { assignColors, compareValues, findBest } from "./differences";
 
 describe("compareValues", () => {
@@ -25,6 +26,14 @@ describe("findBest", () => {
 });
 
 describe("assignColors", () => {
+  it("gives up to eight runs hues of their own, and no two shades of one", () => {
+    const hues = new Set(Array.from({ length: 8 }, (_, place) => colorAt(place)));
+    for (const start of [0, 10, 20, 30]) {
+      const keys = Array.from({ length: 8 }, (_, place) => `gpu1/run${start + place}`);
+      expect(new Set(assignColors(keys).values())).toEqual(hues);
+    }
+  });
+
   it("gives each run a colour of its own, the same in any order", () => {
     const keys = Array.from({ length: 24 }, (_, place) => `gpu${place}/run`);
     const colors = assignColors(keys);
