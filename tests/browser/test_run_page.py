@@ -109,7 +109,7 @@ def test_a_checkpoint_is_fetched_and_files_are_previewed_as_text(shown: Watched,
     page.get_by_role("button", name="meta.json", exact=True).click()
     expect(page.get_by_text('"project": "vision"')).to_be_visible()
     page.get_by_role("button", name="media", exact=True).click()
-    expect(page.get_by_role("button", name="1_abcdef_sample.png")).to_be_visible()
+    expect(page.get_by_role("button", name="1_abcdef_sample.png", exact=True)).to_be_visible()
     shown.check_accessibility("files")
 
 

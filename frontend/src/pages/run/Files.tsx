@@ -86,6 +86,7 @@ function Row({ run, entry, depth, chosen, onChoose }: Omit<FolderProps, "prefix"
           type="button"
           className={classes.open}
           style={{ paddingLeft: 4 + depth * 18 }}
+          aria-label={name} // whole: where it is cut, it is two words to a screen reader
           aria-expanded={isFolder ? isOpen : undefined}
           onClick={() => (isFolder ? setOpen(!isOpen) : onChoose(entry))}
         >

@@ -87,7 +87,7 @@ const Cells = memo(function Cells({ run, columns, values, curve, isChosen }: Cel
           data-first={place === 0 || undefined}
         >
           {column.id === "id" ? (
-            <a href={makeRunPath(run.key)} className={classes.link} tabIndex={-1}>
+            <a href={makeRunPath(run.key)} className={classes.link} tabIndex={-1} aria-label={run.id}>
               {column.draw(run, beside)}
             </a>
           ) : (
@@ -120,7 +120,7 @@ export const RunCard = memo(function RunCard({ index, top, isActive, run, isChos
         {run && (
           <>
             <div className={classes.line}>
-              <a href={makeRunPath(run.key)} className={classes.link}>
+              <a href={makeRunPath(run.key)} className={classes.link} aria-label={run.id}>
                 <Name text={run.id} />
               </a>
               <Age at={run.created_time} />
