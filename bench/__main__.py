@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench.cases import append, big, browser, formats, idle, ingest, initial, logs, mixed, resync, runs, series
+from bench.cases import append, big, browser, formats, idle, ingest, initial, logs, mixed, mlruns, resync, runs, series
 from bench.figures import Result
 from bench.lab import Lab, Options
 from bench.report import print_result, write_result
@@ -30,6 +30,7 @@ CASES: Mapping[str, Callable[[Lab], Awaitable[Result]]] = {
     "formats": formats.run,
     "mixed": mixed.run,
     "browser": browser.run,
+    "mlruns": mlruns.run,
 }
 
 

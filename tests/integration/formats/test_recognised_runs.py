@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.support.ferry import Ferry, files_below
+from tests.support.many_mlruns import FILES_PER_RUN, METRICS, write_mlruns
 from tests.support.mixed_tree import age, write_mixed
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
@@ -107,6 +108,36 @@ async def test_every_run_of_every_tool_is_listed_once_with_what_was_logged(
     async with Ferry(tmp_path) as ferry:
         assert set(await list_runs(ferry)) == set(logged)
         assert not await find_untrue(ferry, logged)
+
+
+async def test_thousands_of_tiny_files_are_listed_quickly_and_none_with_points_is_copied(
+    sshd: Sshd, tmp_path: Path
+) -> None:
+    root = tmp_path / "mlruns"
+    runs = write_mlruns(root, 40)
+    age(root, 3600)
+    async with Ferry(tmp_path / "ferry") as ferry:
+        await ferry.connect(sshd)
+        local = await ferry.keep(root, Mode.SMART)
+        await wait_for_runs(ferry, set(runs))
+
+        async def are_told() -> bool:
+            return {(view.status, view.project) for view in (await list_runs(ferry)).values()} == {
+                ("finished", "experiment 0")
+            }
+
+        await eventually(are_told, within=20, what="what the metadata says")
+
+        async def is_here() -> bool:
+            return len(files_below(local)) == 40 * (FILES_PER_RUN - METRICS) + 1
+
+        await eventually(is_here, within=20, what="all that the cards are read from")
+        assert not any("/metrics/" in path for path in files_below(local))
+        await only_metadata_has_moved(ferry, root, local)
+        key = (await list_runs(ferry))[runs[7]].key
+        page = await ferry.service.series.points(key, "metric_03", offset=0, limit=100)
+        assert list(page.series[0][2].values) == [step / 8 for step in range(10)]
+        assert sum("/metrics/" in path for path in files_below(local)) == METRICS
 
 
 async def test_runs_come_and_go_with_their_directories(
