@@ -87,10 +87,12 @@ class TableParser:
     def feed(self, data: bytes) -> Findings:
         self._found = found = Findings()
         rows = self._rows.feed(data)
-        while rows and self._header is None and not self._is_foreign:
-            self._begin(rows.pop(0))
-        if rows and self._header is not None:
-            self._read(self._header, rows)
+        begun = 0
+        while begun < len(rows) and self._header is None and not self._is_foreign:
+            self._begin(rows[begun])
+            begun += 1
+        if begun < len(rows) and self._header is not None:
+            self._read(self._header, rows[begun:])
         return found
 
     def flush(self) -> Findings:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runferry.formats.findings import Findings
-from runferry.formats.lines import LONGEST, Lines
+from runferry.formats.lines import Lines
 from runferry.formats.runicorn_events import clean
 from runferry.formats.table_rules import EARLIEST, NAMES, PLAIN, VALUE, TableRules
 from runferry.formats.values import MISSING, read_json, read_number, read_step, read_time
@@ -19,6 +19,9 @@ from runferry.model import SeriesKind
 
 DEPTH = 16
 """Objects within objects that are looked into."""
+
+LONGEST = 4 * 1024 * 1024
+"""Bytes of the longest row."""
 
 _LONGEST_TAIL = 1024 * 1024
 
@@ -31,7 +34,7 @@ class RowsParser:
     ) -> None:
         given: Mapping[str, Any] = state or {}
         self._rules = rules
-        self._lines = Lines(position, is_skipping=given.get("is_skipping") is True)
+        self._lines = Lines(position, is_skipping=given.get("is_skipping") is True, longest=LONGEST)
         self._row = given["row"] if isinstance(given.get("row"), int) else 0
         self._step = float(given["step"]) if isinstance(given.get("step"), (int, float)) else None
         self._places: dict[tuple[str, ...], tuple[str | None, str | None, str | None]] = {}
@@ -53,7 +56,8 @@ class RowsParser:
             if line is None:
                 found.note_bad(f"At byte {at}: a line of more than {LONGEST // 2**20} MiB.")
                 continue
-            self._read_line(line, at)
+            if line and not line.isspace():
+                self._read_line(line, at)
             at += len(line) + 1
         return found
 
@@ -72,7 +76,7 @@ class RowsParser:
         value = read_json(line)
         if isinstance(value, dict):
             self._take(value)
-        elif line.strip():
+        else:
             why = "not JSON" if value is MISSING else "no JSON object"
             self._found.note_bad(f"At byte {at}: {why}: {line[:40]!r}.")
 

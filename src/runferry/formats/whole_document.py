@@ -7,8 +7,11 @@ from collections.abc import Callable, Mapping
 from runferry.formats.findings import Findings
 from runferry.formats.values import MISSING, read_json
 
-LONGEST = 128 * 1024 * 1024
-"""Bytes of the largest document that is read."""
+LONGEST = 32 * 1024 * 1024
+"""Bytes of the largest document that is read: reading JSON whole takes a dozen times as much memory."""
+
+MOST_OBJECTS = 1_000_000
+"""Objects and lists in a document: small ones take twenty times as much memory as they take text."""
 
 Take = Callable[[object, Findings], None]
 """Puts what a document's JSON value says into findings. Never raises."""
@@ -54,6 +57,9 @@ class DocumentParser:
             found.note_bad(f"The document has more than {self._longest // 2**20} MiB.")
             return found
         self._parts = [b"".join(self._parts)]
+        if self._parts[0].count(b"{") + self._parts[0].count(b"[") > MOST_OBJECTS:
+            found.note_bad(f"The document has more than {MOST_OBJECTS:,} objects and lists.")
+            return found
         value = read_json(self._parts[0])
         if value is MISSING:
             found.note_bad("The document is not JSON, or not whole.")

@@ -213,6 +213,7 @@ def _check_payloads(buffer: bytes, starts: Numbers, ends: Numbers) -> npt.NDArra
     return good
 
 
+_SUM_OF_NONE = crc32c.masked(bytes(8))
 _STRIDES = (64, 1 << 16)  # places looked at together: few at first, the next record is mostly near
 
 
@@ -225,9 +226,9 @@ def _find_record(buffer: bytes, at: int, longest: int) -> tuple[int, bool]:
         stride = min(stride * 4, _STRIDES[1])
         rows = rows_at(buffer[at : at + count + _HEAD - 1], np.arange(count), _HEAD)
         lengths = np.ascontiguousarray(rows[:, :8]).view("<u8")[:, 0]
-        likely = np.flatnonzero(lengths <= longest)
-        sums = np.ascontiguousarray(rows[likely, 8:]).view("<u4")[:, 0]
-        fits = likely[crc32c.masked_of_rows(rows[likely, :8]) == sums]
+        sums = np.ascontiguousarray(rows[:, 8:]).view("<u4")[:, 0]
+        likely = np.flatnonzero((lengths <= longest) & ((lengths > 0) | (sums == _SUM_OF_NONE)))  # files full of zeros
+        fits = likely[crc32c.masked_of_rows(rows[likely, :8]) == sums[likely]]
         if len(fits):
             return at + int(fits[0]), False
         at += count
