@@ -546,7 +546,9 @@ export interface paths {
         };
         /**
          * Problems
-         * @description List the files that are not, or not freshly, in the local copies, and why. All connections without an id.
+         * @description List the files that are not, or not freshly, in the local copies, or not understood, and why.
+         *
+         *     All connections without an id.
          */
         get: operations["problems_api_problems_get"];
         put?: never;
@@ -3374,6 +3376,16 @@ export interface components {
             files: components["schemas"]["FileCounts"];
             /** Format */
             format: string;
+            /**
+             * Format Notes
+             * @description What of it is not as one might think, in sentences.
+             */
+            format_notes: string[];
+            /**
+             * Format Title
+             * @description What people call what wrote the run.
+             */
+            format_title: string;
             freshness: components["schemas"]["FreshnessAnswer"];
             /** Gone At */
             gone_at: number | null;
@@ -3828,7 +3840,7 @@ export interface components {
             total_bytes: number;
             /**
              * Unknown Records
-             * @description Records of a type that is not known, and is not in the series.
+             * @description Records of a kind that is not shown (histograms, audio) or not known.
              */
             unknown_records: number;
         };

@@ -261,6 +261,8 @@ class FileCounts(Answer):
 
 
 class RunDetailAnswer(RunAnswer):
+    format_title: Annotated[str, Field(description="What people call what wrote the run.")]
+    format_notes: Annotated[list[str], Field(description="What of it is not as one might think, in sentences.")]
     logs: Annotated[str | None, Field(description="Its path on this machine, if it is listed.")]
     metrics: str | None
     metrics_step: str | None

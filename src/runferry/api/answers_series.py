@@ -26,7 +26,9 @@ class SourceAnswer(Answer):
     total_bytes: int
     bad_records: Annotated[int, Field(description="Records that could not be understood, and are not in the series.")]
     first_bad: str | None
-    unknown_records: Annotated[int, Field(description="Records of a type that is not known, and is not in the series.")]
+    unknown_records: Annotated[
+        int, Field(description="Records of a kind that is not shown (histograms, audio) or not known.")
+    ]
 
 
 class MetricAnswer(Answer):

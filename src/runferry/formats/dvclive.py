@@ -25,6 +25,7 @@ class DvcLive(RunFormat):
     FORMAT = "dvclive"
     TITLE = "DVCLive"
     READER = "dvclive-1"
+    NOTES = ("It tells no status and no times.",)
     LAST_WINS = True
 
     def find_runs(self, listing: Listing) -> dict[str, str]:

@@ -37,6 +37,10 @@ class HfTrainer(RunFormat):
     FORMAT = "hf_trainer"
     TITLE = "Hugging Face Trainer"
     READER = "hf-trainer-1"
+    NOTES = (
+        "It tells no status and no parameters.",
+        "What was logged after the last checkpoint is in no file.",
+    )
     HOLDS_OTHERS = True
     GATHERS = frozenset({"tensorboard"})
 

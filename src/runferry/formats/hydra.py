@@ -23,6 +23,7 @@ class Hydra(RunFormat):
     FORMAT = "hydra"
     TITLE = "Hydra"
     READER = "hydra-1"
+    NOTES = ("It tells no status and no metrics: these come from the files that the job wrote.",)
     HOLDS_OTHERS = True
 
     def find_runs(self, listing: Listing) -> dict[str, str]:

@@ -31,6 +31,7 @@ class Lightning(RunFormat):
     FORMAT = "lightning"
     TITLE = "PyTorch Lightning"
     READER = "lightning-1"
+    NOTES = ("It tells no status.",)
     LAST_WINS = True
     HOLDS_OTHERS = True
 

@@ -24,6 +24,7 @@ class LlamaFactory(RunFormat):
     FORMAT = "llama_factory"
     TITLE = "LLaMA-Factory"
     READER = "llama-factory-1"
+    NOTES = ("It tells no status.",)
     LAST_WINS = True
     HOLDS_OTHERS = True
     GATHERS = frozenset({"tensorboard"})

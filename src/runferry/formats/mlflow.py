@@ -44,6 +44,10 @@ class MlflowFiles(RunFormat):
     FORMAT = "mlflow"
     TITLE = "MLflow"
     READER = "mlflow-1"
+    NOTES = (
+        "A killed run says for ever that it is running.",
+        "Points stay in the order in which they were written.",
+    )
     LAST_WINS = True
 
     def find_runs(self, listing: Listing) -> dict[str, str]:

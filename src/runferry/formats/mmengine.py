@@ -24,6 +24,7 @@ class MMEngine(RunFormat):
     FORMAT = "mmengine"
     TITLE = "MMEngine"
     READER = "mmengine-1"
+    NOTES = ("It tells no status and no parameters.",)
     HOLDS_OTHERS = True
 
     def find_runs(self, listing: Listing) -> dict[str, str]:

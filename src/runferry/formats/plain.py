@@ -1,6 +1,6 @@
 """Tables that no tool of its own wrote: CSV, TSV and JSON Lines with usual names, Keras' CSVLogger's too.
 
-Their names make them likely, their beginnings certain: see ``looks_like_metrics``. Opens nothing.
+Their names make them likely; nothing of them is read before somebody looks at them. Opens nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from runferry.formats.run_format import (
     has_size,
     logs_in,
     only,
-    split_path,
 )
 from runferry.formats.series import SeriesParser
 from runferry.formats.table_rules import PLAIN, TableRules
@@ -42,6 +41,7 @@ class Plain(RunFormat):
     FORMAT = "plain"
     TITLE = "CSV or JSON Lines"
     READER = "plain-1"
+    NOTES = ("It tells no status.",)
     LAST_WINS = True
 
     def find_runs(self, listing: Listing) -> dict[str, str]:
@@ -58,9 +58,6 @@ class Plain(RunFormat):
 
     def documents(self, names: Names) -> list[str]:
         return only(names, _PARAMS)
-
-    def excerpts(self, names: Names) -> list[str]:
-        return [source.name for source in self.sources(names)]
 
     def sources(self, names: Names) -> list[Source]:
         """Return the tables directly in the directory; each is a sequence of its own."""
@@ -97,23 +94,6 @@ def is_likely(name: str) -> bool:
     return dot != "" and f".{kind.lower()}" in _KINDS and _NAME.fullmatch(stem.lower()) is not None
 
 
-def looks_like_metrics(name: str, head: bytes, *, rules: TableRules = PLAIN) -> bool:
-    """Say of a table's beginning whether it holds numbers by step, and not something else of that name.
-
-    An empty one, or a header alone, may yet become one.
-    """
-    found = make_table_parser(name, rules=rules).feed(head)
-    if found.points:
-        return True
-    rows = head.count(b"\n")
-    return found.bad == 0 and rows <= (0 if name.lower().endswith(("l", "ndjson")) else 1)
-
-
 def _rank(name: str) -> tuple[int, str]:
     order = ("metric", "train", "log", "history", "progress", "result")
     return next((place for place, word in enumerate(order) if name.lower().startswith(word)), len(order)), name
-
-
-def is_table(path: str) -> bool:
-    """Say whether a file's name ends like a table's; users' own rules may name any of these."""
-    return split_path(path)[1].lower().endswith(_KINDS)

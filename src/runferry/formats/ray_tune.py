@@ -24,6 +24,7 @@ class RayTune(RunFormat):
     FORMAT = "ray_tune"
     TITLE = "Ray Tune"
     READER = "ray-tune-1"
+    NOTES = ("It tells failures, and no other status.",)
     HOLDS_OTHERS = True
 
     def find_runs(self, listing: Listing) -> dict[str, str]:

@@ -23,6 +23,7 @@ from runferry.formats.listing import Listing
 from runferry.formats.llama_factory import LlamaFactory
 from runferry.formats.mlflow import MlflowFiles
 from runferry.formats.mmengine import MMEngine
+from runferry.formats.own_tables import OwnTables
 from runferry.formats.plain import Plain
 from runferry.formats.ray_tune import RayTune
 from runferry.formats.run_format import RunFormat
@@ -47,6 +48,7 @@ BUILT_IN: tuple[RunFormat, ...] = (
     LlamaFactory(),
     HfTrainer(),
     TensorBoard(),
+    OwnTables(),
     Plain(),
 )
 """Every format of this kind that comes with Runferry, those that know most of a run first."""
@@ -83,7 +85,10 @@ class FoundRun:
 
 @dataclass(frozen=True, slots=True)
 class FoundSource:
-    """A file with points, ``path`` relative to the tree's root; ``sequence`` as in ``Source``, across all parts."""
+    """A file with points, ``path`` relative to the tree's root; ``sequence`` as in ``Source``, across all parts.
+
+    ``name`` is what the format's ``make_parser`` is given.
+    """
 
     path: str
     part: Part
@@ -96,7 +101,7 @@ def find_runs(listing: Listing, formats: Sequence[RunFormat] = FORMATS, known: I
     found: dict[str, list[Part]] = defaultdict(list)
     for one in formats:
         for path, evidence in one.find_runs(listing).items():
-            found[path].append(Part(one, path, evidence))
+            found[path].append(Part(one.at(path), path, evidence))
     closed = set(known)
     parts_of: dict[str, list[Part]] = {}
     below: _Below = defaultdict(lambda: defaultdict(list))
@@ -139,7 +144,7 @@ def _prune(run: FoundRun, listing: Listing) -> FoundRun:
 
 def _is_open(one: RunFormat) -> bool:
     """Event files and tables beside others say nothing of what lies below them."""
-    return one.FORMAT in (TensorBoard.FORMAT, Plain.FORMAT)
+    return one.FORMAT in (TensorBoard.FORMAT, OwnTables.FORMAT, Plain.FORMAT)
 
 
 _Below = dict[str, dict[str, list[str]]]
@@ -185,7 +190,7 @@ def sources_of(run: FoundRun, listing: Listing) -> list[FoundSource]:
     taken: set[str] = set()
     found: list[FoundSource] = []
     gathered = frozenset[str]().union(*(part.format.GATHERS for part in run.parts))
-    for part in run.parts:
+    for part in sorted(run.parts, key=lambda part: not part.format.READS_FIRST):
         names = listing.below(part.path)
         start = f"{part.path}/" if part.path else ""
         is_inside = not run.path or part.path == run.path or part.path.startswith(f"{run.path}/")
@@ -196,6 +201,6 @@ def sources_of(run: FoundRun, listing: Listing) -> list[FoundSource]:
                 taken.add(path)
                 place = part.format.FORMAT if part.format.FORMAT in gathered else inner
                 sequence = "/".join(word for word in (place, source.sequence) if word)
-                found.append(FoundSource(path, part, source.name, sequence))
+                found.append(FoundSource(path, part, source.asked or source.name, sequence))
         taken.update(start + name for name in part.format.duplicates(names))
     return found

@@ -48,10 +48,12 @@ class Source:
     """A file with points. Those with the same ``sequence`` continue each other in the order they are given in.
 
     A key that two sequences of one run hold keeps its name in the first and is ``<sequence>/<key>`` in the others.
+    ``asked`` is what ``make_parser`` is given; where it is empty, the name.
     """
 
     name: str
     sequence: str = ""
+    asked: str = ""
 
 
 class RunFormat:
@@ -66,6 +68,9 @@ class RunFormat:
     READER: ClassVar[str] = ""
     """What tells this reader from others, in the index; change it when the same bytes are read differently."""
 
+    NOTES: ClassVar[tuple[str, ...]] = ()
+    """What of it is not as one might think: sentences for the page of a run."""
+
     LAST_WINS: ClassVar[bool] = False
     """Whether of two points at one step the later one counts: the tool goes on from a checkpoint after a restart."""
 
@@ -75,9 +80,19 @@ class RunFormat:
     GATHERS: ClassVar[frozenset[str]] = frozenset()
     """Formats of which all runs below are parts that continue each other: one for every start of this run."""
 
+    READS_FIRST: ClassVar[bool] = False
+    """Whether files that other formats read, too, are read by this one, though others tell more of the run."""
+
     def find_runs(self, listing: Listing) -> dict[str, str]:
         """Return the run directories, each with the evidence, a phrase such as "holds a run.json"."""
         raise NotImplementedError
+
+    ENDS_TELL: ClassVar[bool] = True
+    """Whether ``read_card`` looks at the ends of excerpts; where it does not, their beginnings are read once."""
+
+    def at(self, run_dir: str) -> RunFormat:
+        """Return the format as it reads one of the runs it has just found."""
+        return self
 
     def identify(self, run_dir: str) -> tuple[str, ...] | None:
         """Return what the directories of one run that was resumed have in common; None where names do not tell."""

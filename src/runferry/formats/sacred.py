@@ -34,6 +34,7 @@ class Sacred(RunFormat):
     FORMAT = "sacred"
     TITLE = "Sacred"
     READER = "sacred-1"
+    NOTES = ("Its files are written every ten seconds: a killed run lacks the last ones.",)
 
     def find_runs(self, listing: Listing) -> dict[str, str]:
         beside = {*listing.dirs_with(_CONFIG), *listing.dirs_with(_LOG), *listing.dirs_with(_METRICS)}

@@ -35,6 +35,7 @@ class SwanLab(RunFormat):
     FORMAT = "swanlab"
     TITLE = "SwanLab"
     READER = "swanlab-1"
+    NOTES = ("A run without a last record counts as running, a killed one too.", "What was printed is not shown.")
     LAST_WINS = True
 
     def find_runs(self, listing: Listing) -> dict[str, str]:

@@ -25,7 +25,13 @@ class TensorBoard(RunFormat):
     FORMAT = "tensorboard"
     TITLE = "TensorBoard"
     READER = "tensorboard-1"
+    NOTES = (
+        "It tells no status.",
+        "Histograms, audio and curves of precision and recall are counted, and not shown.",
+    )
     LAST_WINS = True
+
+    ENDS_TELL = False
 
     def find_runs(self, listing: Listing) -> dict[str, str]:
         found: dict[str, int] = {}

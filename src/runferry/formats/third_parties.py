@@ -66,7 +66,7 @@ def load(points: Iterable[EntryPoint], taken: Collection[str]) -> Loaded:
 
 def guard(inner: RunFormat) -> RunFormat:
     """Return the same format, but for its exceptions."""
-    names = ("FORMAT", "TITLE", "READER", "LAST_WINS", "HOLDS_OTHERS", "GATHERS")
+    names = ("FORMAT", "TITLE", "READER", "NOTES", "LAST_WINS", "HOLDS_OTHERS", "GATHERS", "READS_FIRST", "ENDS_TELL")
     made: type[_Guarded] = type("Guarded", (_Guarded,), {name: getattr(inner, name) for name in names})
     return made(inner)
 

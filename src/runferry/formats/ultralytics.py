@@ -31,6 +31,7 @@ class Ultralytics(RunFormat):
     FORMAT = "ultralytics"
     TITLE = "Ultralytics YOLO"
     READER = "ultralytics-1"
+    NOTES = ("It tells no status.",)
     HOLDS_OTHERS = True
 
     def find_runs(self, listing: Listing) -> dict[str, str]:

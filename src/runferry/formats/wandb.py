@@ -38,6 +38,11 @@ class Wandb(RunFormat):
     FORMAT = "wandb"
     TITLE = "Weights & Biases"
     READER = "wandb-1"
+    NOTES = (
+        "A run without an exit record counts as running, a killed one too; an exit code of 0 is no proof of success.",
+        "Keys that begin with _ are its own, and not shown.",
+        "The log is files/output.log; after a kill its records hold more of what was printed, which is not shown.",
+    )
     LAST_WINS = True
 
     def find_runs(self, listing: Listing) -> dict[str, str]:

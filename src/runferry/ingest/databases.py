@@ -137,7 +137,7 @@ class DatabaseIngest:
             media=find_media(one, name, edge.listing, is_first=found.before is None),
             bad=one.found.bad,
             first_bad=one.found.first_bad,
-            unknown=one.found.unknown,
+            unknown=one.found.unknown + sum(one.found.skipped.values()),
         )
 
     def _mark_gone(self, paths: Collection[str]) -> list[str]:

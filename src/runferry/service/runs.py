@@ -14,6 +14,7 @@ from pathlib import Path
 
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
+from runferry.formats.about import describe_format
 from runferry.formats.recognition import FORMATS_BY_NAME
 from runferry.model import Liveness, RunStatus
 from runferry.service.active import ActiveSync
@@ -111,8 +112,11 @@ class Runs:
                 describe_place(local, files[0].path) if files else None
                 for files in await in_thread(self._find_files, row.id)
             )
+        about = describe_format(row.format)
         return RunDetail(
             run=run,
+            format_title=about.title,
+            format_notes=about.notes,
             summary=documents.summary,
             meta=documents.meta,
             environment=documents.environment,

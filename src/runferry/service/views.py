@@ -129,9 +129,14 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class RunDetail:
-    """One run with the documents its tool wrote. ``params`` is ``config`` with nested names joined by dots."""
+    """One run with the documents its tool wrote. ``params`` is ``config`` with nested names joined by dots.
+
+    ``format_title`` is what people call what wrote it, ``format_notes`` says what of that is not as one might think.
+    """
 
     run: RunView
+    format_title: str = ""
+    format_notes: Sequence[str] = ()
     summary: Mapping[str, object] = field(default_factory=dict)
     meta: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, object] = field(default_factory=dict)

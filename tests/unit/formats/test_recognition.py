@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.support.foreign_runs import ROOTS, unpack_root
 
 from runferry.formats import runicorn
+from runferry.formats.about import About, describe_format
 from runferry.formats.listing import Listing
 from runferry.formats.recognition import FORMATS, FoundRun, find_runs, sources_of
 
@@ -220,6 +221,15 @@ def test_a_tree_of_all_of_them_has_each_run_once_and_is_looked_through_quickly(t
     assert len(sources) == len(set(sources))
     assert not runicorn.find_runs(paths)
     assert took < 2.0
+
+
+def test_every_format_says_what_it_is_called_and_what_is_not_as_one_might_think() -> None:
+    for name in (*(one.FORMAT for one in FORMATS), "runicorn", "trackio", "mlflow_sqlite"):
+        about = describe_format(name)
+        assert about.title
+        assert about.notes
+        assert all(note[0].isupper() and note.endswith(".") for note in about.notes)
+    assert describe_format("left") == About("left")
 
 
 WORDS = """a b .hydra config.yaml metrics.csv run.json config.json events.out.tfevents.1.h meta.yaml wandb plots metrics

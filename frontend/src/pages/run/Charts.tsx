@@ -67,6 +67,11 @@ export function Charts({ run }: { run: RunDetail }) {
             {countOf(source.bad_records, "record")} could not be understood
           </span>
         )}
+        {source.unknown_records > 0 && (
+          <span className="dim" title="Histograms, audio and the like; or of a kind that is not known">
+            {countOf(source.unknown_records, "record")} of kinds that are not shown
+          </span>
+        )}
       </ChartControls>
       {shown.length === 0 && numbers.length > 0 && <p className="dim">No metric has this in its name.</p>}
       <ChartGrid runs={runs} metrics={shown} view={view} onView={onView} />

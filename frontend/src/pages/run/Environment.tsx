@@ -10,7 +10,7 @@ export function Environment({ run }: { run: RunDetail }) {
     pid: run.pid,
     "folder on the server": run.remote_dir,
     "folder here": run.run_dir,
-    "recorded by": run.format,
+    "recorded by": run.format_title,
     copied: run.mode,
   };
   return (
@@ -18,6 +18,14 @@ export function Environment({ run }: { run: RunDetail }) {
       <Values title="Place" values={place} />
       <Values title="Environment" values={run.environment} />
       <Values title="Metadata" values={run.meta} />
+      <section>
+        <h2>Format</h2>
+        <ul className="dim">
+          {run.format_notes.map((note) => (
+            <li key={note}>{note}</li>
+          ))}
+        </ul>
+      </section>
     </div>
   );
 }
