@@ -61,7 +61,7 @@ class Entry:
 
 
 class ProblemCode(StrEnum):
-    """Why one file is not (or not freshly) in the local copy."""
+    """Why one file is not (or not freshly) in the local copy, or not shown."""
 
     DENIED = "denied"
     LINK = "link"  # symbolic links are recorded, never followed or created
@@ -76,6 +76,7 @@ class ProblemCode(StrEnum):
     IO = "io"
     LOCAL = "local"  # this machine could not store it
     HALTED = "halted"  # a safety rule stopped deletions
+    DAMAGED = "damaged"  # it is here, and could not be understood, or not all of it
 
 
 @dataclass(frozen=True, slots=True)

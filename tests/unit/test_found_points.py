@@ -10,6 +10,7 @@ import pytest
 from tests.support.foreign_runs import unpack_root
 from tests.support.indexing import add_sync
 from tests.support.seriesing import add_run
+from tests.support.tool_files import event_file, scalar_value, summary_event, tensor_value
 
 from runferry.formats.recognition import find_runs, sources_of
 from runferry.ingest.series import SeriesIngest
@@ -97,6 +98,18 @@ def test_damaged_files_leave_other_runs_as_they_are(index: Database, tmp_path: P
                 copies.land(f"{number}/{one.path}", bytes(data[: chance.randrange(len(data) + 1)]), generation)
             copies.read_all()
     assert copies.values(good) == {"loss": [0.5, 0.25]}
+
+
+def test_what_is_understood_and_not_shown_is_counted(index: Database, tmp_path: Path) -> None:
+    copies = Copies(index, tmp_path)
+    path = "one/events.out.tfevents.1.host"
+    run_id = copies.add("one", {path: ("tensorboard", path[4:], "")})
+    values = (scalar_value("loss", 0.5), tensor_value("weights", b"", "histograms"))
+    copies.land(path, event_file(summary_event(1, *values), summary_event(2, *values)))
+    copies.read_all()
+    assert copies.values(run_id) == {"loss": [0.5, 0.5]}
+    (source,) = copies.store.list_sources_of([run_id])[run_id]
+    assert (source.unknown_records, source.bad_records) == (2, 0)
 
 
 def test_a_document_that_is_being_written_keeps_what_it_said(index: Database, tmp_path: Path) -> None:

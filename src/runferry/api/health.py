@@ -20,7 +20,10 @@ async def health(service: TheService) -> answers.HealthAnswer:
 
 @router.get("/problems", response_model=answers.ProblemsAnswer, responses=describe_errors(400, 404, 500))
 async def problems(service: TheService, connection_id: AnyConnection = None) -> answers.ProblemsAnswer:
-    """List the files that are not, or not freshly, in the local copies, and why. All connections without an id."""
+    """List the files that are not, or not freshly, in the local copies, or not understood, and why.
+
+    All connections without an id.
+    """
     view = await service.status(connection_id)
     chosen = [one for one in view.connections if connection_id in (None, one.id)]
     return answers.ProblemsAnswer(

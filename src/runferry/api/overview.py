@@ -39,6 +39,7 @@ class PreviewAnswer(answers.Answer):
     runs: int
     runs_in: Annotated[dict[str, int], Field(description="How many of the runs each folder in `path` holds.")]
     formats: Annotated[dict[str, int], Field(description="How many of the runs each tool has written.")]
+    databases: Annotated[dict[str, int], Field(description="Databases with runs, whose number is not known yet.")]
 
 
 class AuditEntryAnswer(answers.Answer):
@@ -113,6 +114,7 @@ async def preview(
         runs=found.runs,
         runs_in=dict(found.runs_in),
         formats=dict(found.formats),
+        databases=dict(found.databases),
     )
 
 

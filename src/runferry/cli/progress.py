@@ -26,6 +26,10 @@ CHOSEN = frozenset({ProblemCode.SKIPPED, ProblemCode.EXCLUDED, ProblemCode.TOO_L
 """Left out by a rule or a wish, which is no trouble."""
 
 
+_TROUBLES = {ProblemCode.HALTED: "not removed", ProblemCode.DAMAGED: "not understood: {path}"}
+"""What became of a file with a problem, where it is not the usual: that it is not here."""
+
+
 class ProgressView:
     """Shows the states of one sync while its context lasts. ``show`` takes a sync as the API's status has it."""
 
@@ -90,7 +94,7 @@ def describe_counts(sync: Json) -> str:
 
 def count_troubles(sync: Json) -> int:
     """Return how many of the listed problems are real ones: files that should be here and are not."""
-    return sum(one["code"] not in CHOSEN for one in sync["problems"])
+    return sum(one["code"] not in CHOSEN | {ProblemCode.DAMAGED} for one in sync["problems"])
 
 
 def show_summary(terminal: Terminal, sync: Json, *, seconds: float) -> None:
@@ -102,7 +106,7 @@ def show_summary(terminal: Terminal, sync: Json, *, seconds: float) -> None:
         terminal.say(f"  left out {count_noun(count, 'file')}: {reason}")
     troubles = [one for one in sync["problems"] if one["code"] not in CHOSEN]
     for one in troubles[:SHOWN]:
-        what = "not removed" if one["code"] == ProblemCode.HALTED else f"not copied: {one['path']}"
+        what = _TROUBLES.get(one["code"], "not copied: {path}").format(path=one["path"])
         terminal.say(f"  {what}: {one['message']}", style="yellow")
     unseen = len(troubles[SHOWN:]) + sync["problem_count"] - len(sync["problems"])
     if unseen > 0:

@@ -23,6 +23,7 @@ from runferry.cli.text import (
     format_number,
     format_time,
 )
+from runferry.model import ProblemCode
 
 
 class Order(StrEnum):
@@ -186,15 +187,18 @@ def describe_sync(sync: Json, *, now: float) -> str:
     troubles = count_troubles(sync)
     if troubles:
         parts.append(f"{troubles:,} not copied")
-    if sync["problem_count"] > troubles:
-        parts.append(f"{sync['problem_count'] - troubles:,} left out")
+    damaged = sum(one["code"] == ProblemCode.DAMAGED for one in sync["problems"])
+    if damaged:
+        parts.append(f"{damaged:,} not understood")
+    if sync["problem_count"] > troubles + damaged:
+        parts.append(f"{sync['problem_count'] - troubles - damaged:,} left out")
     if sync.get("last_error"):
         parts.append(sync["last_error"])
     return ", ".join(parts)
 
 
 def problems(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
-    """List files that are not copied, and why."""
+    """List files that are not copied, or not understood, and why."""
 
     async def work(terminal: Terminal) -> None:
         async with open_client(ServerChoice(url, data_dir)) as client:

@@ -15,11 +15,14 @@ from sqlalchemy import Connection
 
 from runferry.errors import InvalidRequest
 from runferry.formats.document import read_document
+from runferry.formats.own_rules import RULES_FILE
 from runferry.formats.recognition import FORMATS
 from runferry.formats.run_format import HEAD, TAIL, Excerpt, RunFormat
+from runferry.formats.wire.yaml import is_yaml
 from runferry.ingest.documents import SyncSource, read_local
+from runferry.ingest.rules import Rules
 from runferry.ingest.run_plans import PlannedFile, RunPlan, plan_runs, read_card
-from runferry.model import Entry, Run, Version
+from runferry.model import Entry, Problem, ProblemCode, Run, Version
 from runferry.store.contained import open_file
 from runferry.store.db import Database, split
 from runferry.store.run_files import Role, RunFile, RunFiles
@@ -45,6 +48,7 @@ class _Roles:
 
     points: frozenset[str] = frozenset()
     documents: frozenset[str] = frozenset()
+    heads: frozenset[str] = frozenset()  # excerpts whose ends tell nothing
     cards: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # documents and excerpts -> their runs
 
 
@@ -57,6 +61,7 @@ class FoundRuns:
         source: SyncSource,
         *,
         formats: Sequence[RunFormat] = FORMATS,
+        rules: Rules | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._db = db
@@ -70,6 +75,16 @@ class FoundRuns:
         self._versions: dict[str, str | None] = {}  # of excerpts: what the card in the index was read from
         self._whole: set[str] = set()  # runs whose cards were read with nothing missing: they keep what they said
         self._roles = _Roles()
+        self._unusable: Mapping[str, Problem] = {}
+        self._rules = rules or Rules()
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Return which documents are here and say nothing, being damaged or half-written."""
+        return [*self._rules.problems, *self._unusable.values()]
+
+    def find_problem(self, path: str) -> Problem | None:
+        return self._unusable.get(path)
 
     @property
     def plans(self) -> Mapping[str, RunPlan]:
@@ -77,8 +92,8 @@ class FoundRuns:
         return self._plans
 
     def is_document(self, path: str) -> bool:
-        """Say whether a recognised run's card needs the whole file."""
-        return path in self._roles.documents
+        """Say whether a recognised run's card, or recognition itself, needs the whole file."""
+        return path in self._roles.documents or path == RULES_FILE
 
     def sources_among(self, paths: Iterable[str]) -> list[str]:
         """Return which of the paths hold points of a recognised run."""
@@ -93,7 +108,8 @@ class FoundRuns:
 
         Cards are read by ``read_cards``: a run that is new has what its place tells until then.
         """
-        plans = plan_runs(entries, self._formats)
+        self._rules.read(self._source.local_root if RULES_FILE in entries else None)
+        plans = plan_runs(entries, self._rules.apply(self._formats))
         known = self._runs.known(self._source.sync_id, self._names())
         fresh = [plan for path, plan in plans.items() if self._plans.get(path) != plan or path not in known]
         removed = self._forget_unwanted()
@@ -103,6 +119,7 @@ class FoundRuns:
         changed = [key for batch in split(fresh, _BATCH) for key in self._take(batch)]
         self._plans = plans
         self._roles = _find_roles(plans.values())
+        self._unusable = {path: one for path, one in self._unusable.items() if path in self._roles.documents}
         sources = sorted({one.path for plan in fresh for one in plan.files if one.role is Role.POINTS})
         return Survey(tuple(changed), tuple(key for key in removed if key not in set(changed)), tuple(sources))
 
@@ -111,10 +128,16 @@ class FoundRuns:
         found: dict[str, Version] = {}
         for plan in self._plans.values():
             for path in plan.excerpts:
-                entry = entries.get(path)
-                if entry is not None and self._versions.get(path) != name_version(entry.version):
+                entry, known = entries.get(path), self._versions.get(path)
+                if entry is None or known == name_version(entry.version):
+                    continue
+                if known is None or not self.has_head_only(path) or not has_whole_head(known, entry.version):
                     found[path] = entry.version
         return found
+
+    def has_head_only(self, path: str) -> bool:
+        """Say whether all that matters of an excerpt is its beginning."""
+        return path in self._roles.heads
 
     def read_cards(
         self, paths: Collection[str], fetched: Mapping[str, tuple[Excerpt, Version]], held: Mapping[str, Version]
@@ -208,12 +231,12 @@ class FoundRuns:
 
     def _read_documents(self, plan: RunPlan) -> dict[str, bytes]:
         """Return those documents that are here, and were not caught half-written."""
-        found: dict[str, bytes] = {}
-        for path in plan.documents:
-            data = read_local(self._source.local_root, path)
-            if data is not None and (not path.endswith(".json") or is_json(data)):
-                found[path] = data
-        return found
+        read = {path: read_local(self._source.local_root, path) for path in plan.documents}
+        damaged = {path: why for path, data in read.items() if data is not None and (why := find_damage(path, data))}
+        if damaged or not self._unusable.keys().isdisjoint(read):
+            kept = {path: one for path, one in self._unusable.items() if path not in read}
+            self._unusable = kept | {path: Problem(path, ProblemCode.DAMAGED, why) for path, why in damaged.items()}
+        return {path: data for path, data in read.items() if data is not None and path not in damaged}
 
     def _read_excerpts(
         self, plan: RunPlan, fetched: Mapping[str, tuple[Excerpt, Version]], held: Mapping[str, Version]
@@ -249,21 +272,35 @@ class FoundRuns:
         return Excerpt(head, tail, size)
 
 
-def is_json(data: bytes) -> bool:
-    """Say whether a document is whole; one that is a list is taken for it."""
-    return data.lstrip()[:1] == b"[" or read_document(data) is not None
+def find_damage(path: str, data: bytes) -> str | None:
+    """Return what is wrong with a document; None where it is whole, or nobody can tell. A list is taken for whole."""
+    if "/params/" in path or "/tags/" in path:  # MLflow's: a value each, whatever they are called
+        return None
+    if path.endswith(".json"):
+        is_whole = data.lstrip()[:1] == b"[" or read_document(data) is not None
+        return None if is_whole else "The document is not JSON, or not whole."
+    if path.endswith((".yaml", ".yml")) and data.strip():
+        return None if is_yaml(data) else "The document is not YAML, or not whole."
+    return None
 
 
 def _find_roles(plans: Iterable[RunPlan]) -> _Roles:
     points: set[str] = set()
     documents: set[str] = set()
+    heads: set[str] = set()
     cards: dict[str, tuple[str, ...]] = {}
     for plan in plans:
         points.update(one.path for one in plan.files if one.role is Role.POINTS)
         documents.update(plan.documents)
+        heads.update(path for one in plan.card if not one.part.format.ENDS_TELL for path in one.excerpts.values())
         for path in (*plan.documents, *plan.excerpts):
             cards[path] = (*cards.get(path, ()), plan.path)
-    return _Roles(frozenset(points), frozenset(documents), cards)
+    return _Roles(frozenset(points), frozenset(documents), frozenset(heads), cards)
+
+
+def has_whole_head(known: str, version: Version) -> bool:
+    """Say whether the head of a file that was only added to is in the version that is known."""
+    return HEAD <= int(known.partition(":")[0]) <= version.size
 
 
 def name_version(version: Version) -> str:

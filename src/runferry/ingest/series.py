@@ -38,17 +38,27 @@ MOST_AT_ONCE = 200
 """Sources that share a transaction when there is little to read in each."""
 
 
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """How many records of a file could not be understood, and the first of them, as a sentence."""
+
+    count: int
+    first: str | None
+
+
 @dataclass(slots=True)
 class News:
     """What steps brought: ``points`` and the ``keys`` they belong to by run, and the paths that were looked at.
 
-    Those ``behind`` have more to read, those ``waiting`` belong to no run that is known yet.
+    Those ``behind`` have more to read, those ``waiting`` belong to no run that is known yet, of those with ``flaws``
+    not everything was understood.
     """
 
     points: dict[int, int] = field(default_factory=dict)
     keys: dict[int, set[str]] = field(default_factory=dict)
     behind: list[str] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
+    flaws: dict[str, Flaw] = field(default_factory=dict)
 
     def add(self, step: Advance) -> None:
         self.points[step.run_id] = self.points.get(step.run_id, 0) + sum(map(len, step.columns.values()))
@@ -73,6 +83,10 @@ class SeriesIngest:
     def is_source(self, path: str) -> bool:
         """Say by its name alone whether a file may hold series."""
         return any(reader.is_source(path) for reader in self._readers)
+
+    def list_flaws(self, sync_id: int) -> dict[str, Flaw]:
+        """Return what was not understood of a sync's files, by their paths."""
+        return {path: Flaw(count, first) for path, count, first in self._store.list_bad(sync_id)}
 
     def find_behind(self, sync_id: int) -> list[str]:
         """Return a sync's sources of which more is here than has been read, or that were rewritten or never read."""
@@ -111,6 +125,8 @@ class SeriesIngest:
             if piece is None:
                 continue
             size += piece.length
+            if piece.flaw.count:
+                news.flaws[path] = piece.flaw
             if piece.is_behind:
                 news.behind.append(path)
             if piece.step is not None:
@@ -159,11 +175,12 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What became of reading on: the step to commit, if any; bytes read; whether there are more."""
+    """What became of reading on: the step to commit, if any; bytes read; whether there are more; the file's flaws."""
 
     step: Advance | None
     length: int
     is_behind: bool
+    flaw: Flaw
 
 
 def read_piece(descriptor: int, size: int, goal: Goal) -> Piece:
@@ -181,10 +198,19 @@ def read_piece(descriptor: int, size: int, goal: Goal) -> Piece:
     batches = [batch]
     if end >= size and parser.position < size:
         batches.append(parser.flush())
+    flaw = find_flaw(before, batches)
     if parser.position == start and (before is not None or keeps_former(goal)):
-        return Piece(None, end - start, False)
+        return Piece(None, end - start, False, flaw)
     step = make_step(goal, batches, parser.position, parser.state)
-    return Piece(replace(step, edge_hash=hash_edges(descriptor, parser.position)), end - start, end < size)
+    return Piece(replace(step, edge_hash=hash_edges(descriptor, parser.position)), end - start, end < size, flaw)
+
+
+def find_flaw(before: SourceRow | None, batches: Sequence[Batch]) -> Flaw:
+    """Return what of a file was not understood so far."""
+    told = [before.first_bad] if before is not None else []
+    told += [batch.first_bad for batch in batches]
+    count = (before.bad_records if before is not None else 0) + sum(batch.bad for batch in batches)
+    return Flaw(count, next((one for one in told if one is not None), None))
 
 
 def keeps_former(goal: Goal) -> bool:
@@ -218,7 +244,7 @@ def make_step(goal: Goal, batches: Sequence[Batch], position: int, state: Mappin
         media=batch.media,
         bad=batch.bad,
         first_bad=batch.first_bad,
-        unknown=batch.unknown,
+        unknown=batch.unknown + sum(sum(one.skipped.values()) for one in findings),
         superseded=superseded.columns,
         purge_from=min(purges, default=None),
     )

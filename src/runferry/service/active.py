@@ -14,6 +14,7 @@ from runferry.formats import METADATA_LIMIT, READERS, skip_reason
 from runferry.ingest import Ingest, IngestResult, SyncSource
 from runferry.ingest.databases import DatabaseIngest, DatabaseNews
 from runferry.ingest.found_runs import FoundRuns
+from runferry.ingest.rules import Rules
 from runferry.model import Entry, Problem
 from runferry.service.connections import Held
 from runferry.service.database_feed import DatabaseFeed, FeedPlaces
@@ -84,11 +85,13 @@ class ActiveSync:
         self._failure: str | None = None
         self._told_problems: frozenset[Problem] = frozenset()
         self._told_count = 0
+        self._damage = places.feeds.damage_of(record.id)
+        self._damage.on_change = self._publish_problems
         self._is_bursting = False
         self._asked = asyncio.Event()
         self._source = SyncSource(record.id, record.server_id, record.remote_root, self.local_root)
         self.ingesting = asyncio.Lock()
-        self._found = FoundRuns(places.db, self._source, formats=choose_formats(record))
+        self._found = FoundRuns(places.db, self._source, formats=choose_formats(record), rules=Rules(places.data_dir))
         self._finder = self._make_finder()
         self._databases = self._make_database_feed()
         self._refused: frozenset[str] = frozenset()
@@ -114,8 +117,21 @@ class ActiveSync:
         return progress
 
     @property
+    def problems(self) -> list[Problem]:
+        """Return what troubles the sync's files: first what is not understood, of what is not here there is more."""
+        return [*self._own_problems, *(self._session.problems if self._session else ())]
+
+    @property
+    def _own_problems(self) -> list[Problem]:
+        return [*self._databases.problems, *self._found.problems, *self._damage.problems]
+
+    def find_damage(self, path: str) -> Problem | None:
+        """Return why a file that is here is not understood, as far as is known."""
+        return self._found.find_problem(path) or self._damage.find(path)
+
+    @property
     def view(self) -> SyncView:
-        problems = [*self._databases.problems, *(self._session.problems if self._session else ())]
+        problems = self.problems
         return SyncView(
             record=self.record,
             local_root=str(self.local_root),
@@ -196,6 +212,7 @@ class ActiveSync:
 
     def _tell_points(self, news: DatabaseNews) -> None:
         self._places.feeds.tell_points(news.points, news.keys)
+        self._places.feeds.look_for_damage(self.record.id, self.record.local_dir)
 
     def _make_session(self) -> SyncSession:
         spec = make_spec(self.record)
@@ -245,6 +262,7 @@ class ActiveSync:
             "remote_root": self.record.remote_root,
             **asdict(progress),
         }
+        data["problems"] = progress.problems + len(self._own_problems)
         self._places.events.publish("sync", data)
         if progress.state in SETTLED:
             self._settled.set()
@@ -253,7 +271,7 @@ class ActiveSync:
             self._publish_problems()
 
     def _publish_problems(self) -> None:
-        problems = self._session.problems if self._session else ()
+        problems = self.problems
         new = [problem for problem in problems if problem not in self._told_problems]
         self._told_problems = frozenset(problems)
         data = {

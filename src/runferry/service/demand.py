@@ -135,6 +135,11 @@ class Demand:
         attendant = sync.attendant if sync is not None else None
         return attendant.trouble if attendant is not None else lambda path: None
 
+    def damage_finder(self, sync_id: int) -> Callable[[str], Problem | None]:
+        """Return a function that tells why a file that is here is not understood, or not all of it."""
+        sync = self._syncs.find(sync_id)
+        return sync.find_damage if sync is not None else lambda path: None
+
     def record(self, sync_id: int, path: str) -> FileRecord | None:
         """Return what a sync at work knows of a file at this moment."""
         sync = self._syncs.find(sync_id)

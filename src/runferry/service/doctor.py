@@ -13,6 +13,7 @@ from runferry.blocking import in_thread
 from runferry.config import Settings
 from runferry.errors import RunferryError
 from runferry.formats.recognition import INSTALLED
+from runferry.ingest.rules import Rules
 from runferry.model import Chunk
 from runferry.remote.base import Priority, Remote
 from runferry.remote.open import open_remote
@@ -89,7 +90,9 @@ class Doctor:
                 describe_transport(report, remote)
                 await measure(report, remote)
             if path is not None:
-                await find_runs(report, remote, path)
+                rules = Rules(self._settings.data_dir)
+                await in_thread(rules.read)
+                await find_runs(report, remote, path, rules)
         finally:
             await remote.close()
 
@@ -142,20 +145,29 @@ async def measure(report: Report, remote: Remote) -> None:
         report.steps.append(Step("clock", True, f"the server is {abs(skew):.2f} s {ahead} this machine"))
 
 
-async def find_runs(report: Report, remote: Remote, path: str) -> None:
+async def find_runs(report: Report, remote: Remote, path: str, rules: Rules) -> None:
     """Look a folder through and tell which tools' runs are in it."""
     try:
-        found = await look_through(remote, await remote.resolve(path), seconds=LOOK_SECONDS)
+        found = await look_through(remote, await remote.resolve(path), seconds=LOOK_SECONDS, rules=rules)
     except RunferryError as error:
         report.steps.append(Step("runs", False, str(error)))
         report.facts |= {"error": type(error).__name__, **error.extra()}
         return
-    report.facts |= {"path": found.path, "runs": found.runs, "formats": dict(found.formats)}
+    for problem in rules.problems:
+        report.steps.append(Step("rules", True, f"{problem.path}: {problem.message}"))
+    report.facts |= {
+        "path": found.path,
+        "runs": found.runs,
+        "formats": dict(found.formats),
+        "databases": dict(found.databases),
+    }
     if not found.is_complete:
         report.steps.append(Step("runs", True, f"{found.path} is too large to be looked through in {LOOK_SECONDS:g} s"))
         return
     tools = ", ".join(f"{count:,} of {title}" for title, count in found.formats.items())
     told = f"{found.runs:,} in {found.path}: {tools}" if found.runs else f"none that is recognised in {found.path}"
+    if found.databases:
+        told += "; and those in " + ", ".join(f"{count:,} of {title}" for title, count in found.databases.items())
     report.steps.append(Step("runs", True, f"{told} ({found.mirror.files:,} files, {found.mirror.bytes:,} bytes)"))
 
 

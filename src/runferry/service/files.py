@@ -118,8 +118,9 @@ class Files:
             self._list.page, row.sync_id, directory, is_flat=is_flat, limit=limit, offset=offset
         )
         start = len(row.path) + 1 if row.path else 0
-        find_problem = self._demand.problem_finder(row.sync_id)
-        problems = {one.path[start:]: problem for one in found if (problem := find_problem(one.path)) is not None}
+        find_problem, find_damage = self._demand.problem_finder(row.sync_id), self._demand.damage_finder(row.sync_id)
+        told = {one.path[start:]: find_problem(one.path) or find_damage(one.path) for one in found}
+        problems = {path: problem for path, problem in told.items() if problem is not None}
         files = [replace(one, path=one.path[start:]) for one in found]
         return FilePage(row.key, row.remote_dir, totals, count, files, problems)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from runferry.blocking import in_thread
 from runferry.config import Settings
+from runferry.ingest.rules import Rules
 from runferry.service.audit import Audit
 from runferry.service.connections import Connections
 from runferry.service.preview import Preview, look_through
@@ -27,7 +28,9 @@ class Overview:
         """Look through a folder for at most so long. Raises NotConnected, NotFound, AccessDenied, NotADirectory."""
         held = self._connections.find(connection_id)
         root = await held.remote.resolve(path)
-        return await look_through(held.remote, root, seconds=seconds)
+        rules = Rules(self.settings.data_dir)
+        await in_thread(rules.read)
+        return await look_through(held.remote, root, seconds=seconds, rules=rules)
 
     def audit(self, connection_id: str | None) -> tuple[str, Audit]:
         """Return a connection's id and its log. Raises NotConnected, NotFound."""

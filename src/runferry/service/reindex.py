@@ -15,6 +15,7 @@ from runferry.blocking import in_thread
 from runferry.errors import RunferryError
 from runferry.ingest import Ingest, SyncSource
 from runferry.ingest.found_runs import FoundRuns
+from runferry.ingest.rules import Rules
 from runferry.model import Entry, Version
 from runferry.service.active import ActiveSync
 from runferry.service.modes import choose_formats
@@ -117,7 +118,7 @@ class Reindex:
         self, record: SyncRecord, source: SyncSource, listing: Mapping[str, Entry], held: Mapping[str, Version]
     ) -> int:
         """Recognise other tools' runs anew, and read their cards; return how many changed."""
-        found = FoundRuns(self._db, source, formats=choose_formats(record))
+        found = FoundRuns(self._db, source, formats=choose_formats(record), rules=Rules(self._data_dir))
         survey = found.survey(listing)
         return len({*survey.changed, *survey.removed, *found.read_cards(list(found.plans), {}, held)})
 

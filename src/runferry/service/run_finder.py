@@ -15,6 +15,7 @@ from typing import Protocol
 
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
+from runferry.formats.own_rules import RULES_FILE
 from runferry.formats.run_format import HEAD, TAIL, Excerpt
 from runferry.ingest.documents import IngestResult
 from runferry.ingest.found_runs import FoundRuns
@@ -89,6 +90,7 @@ class RunFinder:
     def note(self, commit: Commit) -> None:
         """Take in what a commit of the sync has made true."""
         self._has_names |= bool(commit.gone) or not self._names.issuperset(commit.listed | commit.changed)
+        self._has_names |= RULES_FILE in commit.changed
         self._changed |= commit.changed
         if self._has_names or self._changed:
             self._wake.set()
@@ -174,7 +176,8 @@ class RunFinder:
         """Return the ends of a file on the server, or None where they cannot be had now."""
         remote, root = self._places.remote, self._places.root
         tail_at = max(HEAD, version.size - TAIL)
-        ranges = [(0, min(HEAD, version.size))] + [(tail_at, version.size - tail_at)] * (version.size > HEAD)
+        has_tail = version.size > HEAD and not self._found.has_head_only(path)
+        ranges = [(0, min(HEAD, version.size))] + [(tail_at, version.size - tail_at)] * has_tail
         try:
             async with asyncio.timeout(READ_TIMEOUT):
                 chunks = [

@@ -17,6 +17,7 @@ from pathlib import Path
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
 from runferry.ingest.series import MOST_AT_ONCE, News, SeriesIngest
+from runferry.service.damage import Damage
 from runferry.service.events import EventBus
 from runferry.service.tasks import Tasks, end
 from runferry.store.db import Database
@@ -51,6 +52,7 @@ class SeriesFeeds:
         self._store = SeriesStore(db)
         self._events = events
         self._data_dir = data_dir
+        self._damage: dict[int, Damage] = {}
         self._feeds: dict[int, Feed] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
         self._tasks = Tasks()
@@ -80,6 +82,14 @@ class SeriesFeeds:
     def note_runs(self, sync_id: int, local_dir: str) -> None:
         """Some files that waited for their run may have it now."""
         self._feed(sync_id, local_dir).note_runs()
+
+    def damage_of(self, sync_id: int) -> Damage:
+        """Return what is known of a sync's files that could not be understood; always the same object."""
+        return self._damage.setdefault(sync_id, Damage())
+
+    def look_for_damage(self, sync_id: int, local_dir: str) -> None:
+        """Have the index asked again which files of a sync could not be understood: others have read some."""
+        self._feed(sync_id, local_dir).look_for_damage()
 
     def catch_up(self, sync_id: int, local_dir: str) -> None:
         """Have everything read of a sync that is here and was not yet: after a start, or after ``request_reading``."""
@@ -117,6 +127,7 @@ class SeriesFeeds:
         feed = self._feeds.get(sync_id)
         if feed is None:
             feed = self._feeds[sync_id] = Feed(sync_id, self._data_dir / local_dir, self._ingest, self._tell)
+            feed.damage = self.damage_of(sync_id)
         running = self._running.get(sync_id)
         if running is None or running.done():  # what ended it was logged
             self._running[sync_id] = self._tasks.start(feed.run(), name=f"series of sync {sync_id}")
@@ -148,11 +159,12 @@ class Feed:
         self._root = root
         self._ingest = ingest
         self._tell = tell
+        self.damage = Damage()
         self._todo: dict[str, None] = {}
         self._in_hand: frozenset[str] = frozenset()
         self._waiting: set[str] = set()
         self._runs_came = 0
-        self._is_behind = False
+        self._is_behind = self._is_damage_due = False
         self._burst_began = self._burst_ends = 0.0
         self._waiters = 0
         self._hurry = asyncio.Event()
@@ -169,6 +181,7 @@ class Feed:
     def note_runs(self) -> None:
         """Look again at the files that belonged to no run."""
         self._runs_came += 1
+        self._is_damage_due |= bool(self.damage.problems)  # some of these files may belong to no run now
         self._todo.update(dict.fromkeys(self._waiting))
         self._waiting.clear()
         self._wake.set()
@@ -182,9 +195,13 @@ class Feed:
         if not is_bursting:
             self._hurry.set()
 
+    def look_for_damage(self) -> None:
+        self._is_damage_due = True
+        self._wake.set()
+
     def catch_up(self) -> None:
         """Find out what was not read, and read it."""
-        self._is_behind = True
+        self._is_behind = self._is_damage_due = True
         self._wake.set()
 
     async def caught_up(self, paths: frozenset[str] | None) -> None:
@@ -231,6 +248,9 @@ class Feed:
         while self._todo:
             await self._rest()
             await self._step()
+        if self._is_damage_due:
+            self._is_damage_due = False
+            self.damage.replace(await in_thread(self._ingest.list_flaws, self._sync_id))
         self._note_step()
 
     async def _rest(self) -> None:
@@ -251,6 +271,7 @@ class Feed:
             news, looked = await in_thread(self._ingest.read_on, self._sync_id, self._root, paths)
             left = paths[looked:]
             self._settle(news, has_new_runs=came != self._runs_came)
+            self.damage.note(paths[:looked], news.flaws)
         finally:
             self._todo = dict.fromkeys(left) | self._todo
             self._in_hand = frozenset()

@@ -164,6 +164,13 @@ class SeriesStore:
                 row.path: (row.generation, row.position, row.reader, row.run_id) for row in connection.execute(query)
             }
 
+    def list_bad(self, sync_id: int) -> list[tuple[str, int, str | None]]:
+        """Return the sources of a sync's runs that hold bad records, with how many, and the first of them."""
+        is_meant = (sources.c.sync_id == sync_id) & (sources.c.bad_records > 0) & runs.c.gone_at.is_(None)
+        query = select(sources.c.path, sources.c.bad_records, sources.c.first_bad).join(runs).where(is_meant)
+        with self._db.reading() as connection:
+            return [(path, count, first) for path, count, first in connection.execute(query.order_by(sources.c.path))]
+
     def list_series(self, run_id: int, keys: Collection[str] | None = None) -> list[SeriesRow]:
         """Return a run's series, all or those of some keys, in the order in which they began."""
         return self.list_series_of([run_id], keys)[run_id]

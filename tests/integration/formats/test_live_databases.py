@@ -121,6 +121,8 @@ async def test_runs_in_databases_are_shown_as_logged_and_nothing_is_touched(
         await eventually(has_all, within=20, every=0.09, what="all points of all runs")
         shown = await list_runs(ferry)
         assert set(shown) == set(expected)
+        found = await ferry.service.overview.preview(str(sample.root), None, seconds=20)
+        assert sum(found.databases.values()) == 1
         assert {path: view.name for path, view in shown.items()} == {
             path: run["name"] for path, run in expected.items()
         }

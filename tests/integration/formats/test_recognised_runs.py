@@ -176,6 +176,9 @@ async def test_logs_of_other_tools_runs_are_shown_and_their_state_is_told_as_it_
         silent = next(view for view in views.values() if view.format == "tensorboard")
         assert silent.status == "unverified"
         assert str(silent.status_evidence).startswith("unverified: TensorBoard writes no status; last written to ")
+        detail = await ferry.service.get_run(silent.key)
+        assert detail.format_title == "TensorBoard"
+        assert "It tells no status." in detail.format_notes
         with pytest.raises(NotFound, match="has no log"):
             await ferry.service.logs.page(silent.key, LogQuery(tail=5))
 

@@ -14,6 +14,14 @@ function isAllOnPurpose(sync: Sync): boolean {
   return sync.problems.every(isOnPurpose);
 }
 
+function nameTrouble(sync: Sync): string {
+  if (isAllOnPurpose(sync)) {
+    return "left out on purpose";
+  }
+  const isAllHere = sync.problems.every((problem) => problem.code === "damaged" || isOnPurpose(problem));
+  return isAllHere ? "not understood, or left out on purpose" : "not copied, not fresh or not understood";
+}
+
 interface Props {
   sync: Sync;
   connectionId: string;
@@ -42,8 +50,7 @@ export function SyncCard({ sync, connectionId, isLive }: Props) {
             aria-expanded={areProblemsShown}
             onClick={problems.toggle}
           >
-            {countOf(sync.problem_count, "file")}{" "}
-            {isAllOnPurpose(sync) ? "left out on purpose" : "not copied, or not fresh"}
+            {countOf(sync.problem_count, "file")} {nameTrouble(sync)}
           </button>
           {areProblemsShown && <Problems sync={sync} />}
         </>

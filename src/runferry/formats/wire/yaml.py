@@ -45,17 +45,29 @@ def read_yaml(data: bytes) -> object:
 
     NaN and the infinities are the strings "NaN", "Infinity" and "-Infinity", as in ``formats.document``.
     """
-    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
     try:
-        return _Builder(yaml.parse(text, Loader=_LOADER)).build()
+        return _build(data)
     except (yaml.YAMLError, _TooMuch, ValueError):
         return None
+
+
+def is_yaml(data: bytes) -> bool:
+    """Say whether ``data`` is a document that holds values by names or in a list, or nothing at all."""
+    try:
+        return not isinstance(_build(data), (str, int, float))
+    except (yaml.YAMLError, _TooMuch, ValueError):
+        return False
 
 
 def read_yaml_object(data: bytes) -> dict[str, object] | None:
     """Return the mapping in ``data``, or None where there is none."""
     value = read_yaml(data)
     return value if isinstance(value, dict) else None
+
+
+def _build(data: bytes) -> object:
+    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    return _Builder(yaml.parse(text, Loader=_LOADER)).build()
 
 
 _LOADER: type[yaml.SafeLoader] | type[yaml.CSafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
