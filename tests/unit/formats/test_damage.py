@@ -140,12 +140,12 @@ def endless_chunks() -> Iterator[bytes]:
 TEXTS, RECORDS = ("dvclive", "hf_trainer", "mlflow", "plain", "ray_tune", "sacred"), ("swanlab", "tensorboard", "wandb")
 BOMBS: dict[str, tuple[tuple[str, ...], Callable[[], Iterable[bytes]]]] = {
     "a line without end": (TEXTS, lambda: repeat(b"a" * MIB, 40)),
-    "blank lines": (TEXTS, lambda: repeat(b"\n" * MIB, 1)),
+    "blank lines": (TEXTS, lambda: repeat(b"\n" * (MIB // 4), 1)),
     "a quote without end": (TEXTS, lambda: repeat(b'1,"' + (b" " * 999 + b"\n") * 1000, 12, b"step,loss\n")),
     "brackets without end": (TEXTS, lambda: repeat(b"[" * MIB, 40)),
     "objects without end": (TEXTS, lambda: repeat(b'{"a":' * (MIB // 5), 40)),
     "small lists": (TEXTS, lambda: [*repeat(b"[1]," * (MIB // 4), 31, b"["), b"0]"]),
-    "many numbers": (TEXTS, lambda: [*repeat(b"1.5," * (MIB // 4), 8, b"["), b"0]"]),
+    "many numbers": (TEXTS, lambda: [*repeat(b"1.5," * (MIB // 4), 4, b"["), b"0]"]),
     "many columns": (TEXTS, lambda: repeat(b"c," * (MIB // 2), 8)),
     "zeros": ((*TEXTS, *RECORDS), lambda: repeat(bytes(MIB), 8)),
     "a record that lies about its length": (RECORDS, lying_record),
