@@ -3088,6 +3088,13 @@ export interface components {
         /** PreviewAnswer */
         PreviewAnswer: {
             /**
+             * Databases
+             * @description Databases with runs, whose number is not known yet.
+             */
+            databases: {
+                [key: string]: number;
+            };
+            /**
              * Formats
              * @description How many of the runs each tool has written.
              */
