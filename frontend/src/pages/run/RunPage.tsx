@@ -114,7 +114,7 @@ function Head({ run }: { run: RunDetail }) {
       {run.status_evidence && <span className={classes.evidence}>{run.status_evidence}</span>}
       <span>{run.project}</span>
       <span>
-        recorded by <strong>{run.format}</strong>
+        recorded by <strong>{run.format_title}</strong>
       </span>
       <span>
         on <strong>{run.server}</strong>
