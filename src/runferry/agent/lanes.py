@@ -4,7 +4,6 @@ import os
 import queue
 import sys
 import threading
-import traceback
 from typing import Callable, Dict, Tuple
 
 from . import mounts, wire
@@ -20,15 +19,14 @@ def start_thread(work: Callable[[], None], name: str) -> None:
     """Start a thread whose failure ends the whole process: half an agent is worse than none."""
 
     def guarded() -> None:
-        finished = False
         try:
             work()
-            finished = True
         finally:
-            if not finished:
-                traceback.print_exc()
+            error = sys.exc_info()[1]
+            if error is not None:
+                sys.excepthook(type(error), error, error.__traceback__)
                 sys.stderr.flush()
-                is_violation = isinstance(sys.exc_info()[1], (wire.Violation, KeyError, TypeError, ValueError))
+                is_violation = isinstance(error, (wire.Violation, KeyError, TypeError, ValueError))
                 os._exit(wire.VIOLATION if is_violation else wire.CRASHED)
 
     threading.Thread(target=guarded, name=name, daemon=True).start()

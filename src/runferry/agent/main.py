@@ -4,7 +4,6 @@ import contextlib
 import os
 import sys
 import time
-import traceback
 from typing import Any, Dict, Tuple
 
 from . import mounts, names, wire
@@ -35,8 +34,8 @@ def run(options: Dict[str, Any]) -> None:
     try:
         while True:
             reader.pass_on(lanes)
-    except wire.Violation:
-        traceback.print_exc()
+    except wire.Violation as error:
+        sys.excepthook(type(error), error, error.__traceback__)
         os._exit(wire.VIOLATION)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 from runferry.agent import MODULES, wire
@@ -23,7 +24,7 @@ CANDIDATES = (
     "python",
 )
 
-_PROBE = "import sys,zlib,json;sys.exit(sys.version_info<(3,6))"
+_PROBE = "import sys,zlib;sys.exit(sys.version_info<(3,6))"
 _STAGE = "import io;exec(io.BufferedReader(io.FileIO(0,closefd=False),1).read({size}))"
 _SCRIPT = (
     "t={absent}; for p in {candidates}; do if command -v $p >/dev/null 2>&1; then t={old}; "
@@ -39,7 +40,7 @@ def leave(code, text):
     os._exit(code)
 if sys.version_info < (3, 6):
     leave({old}, "Python " + sys.version.split()[0] + " is too old")
-import json, traceback, types, zlib
+import json, types, zlib
 def take(count):
     parts = []
     while count:
@@ -50,14 +51,14 @@ def take(count):
         count -= len(part)
     return b"".join(parts)
 try:
-    bundle = json.loads(zlib.decompress(take({size})).decode("ascii"))
+    modules = json.loads(zlib.decompress(take({size})).decode("ascii"))
 except (zlib.error, ValueError):
     leave({undecodable}, "the agent arrived damaged")
 try:
     package = types.ModuleType("runferry_agent")
     package.__path__ = []
     sys.modules["runferry_agent"] = package
-    for name, source in bundle["modules"]:
+    for name, source in modules:
         full = "runferry_agent." + name
         module = types.ModuleType(full)
         module.__package__ = "runferry_agent"
@@ -65,9 +66,10 @@ try:
         sys.modules[full] = module
         exec(compile(source, module.__file__, "exec"), module.__dict__)
         setattr(package, name, module)
-    package.main.run(bundle["options"])
+    package.main.run({options})
 except BaseException:
-    leave({crashed}, traceback.format_exc())
+    sys.excepthook(*sys.exc_info())  # as the module traceback does, without the time it takes to load
+    leave({crashed}, "")
 """
 
 
@@ -82,9 +84,15 @@ class Launch:
 def prepare(nonce: str, *, idle_timeout: float, watch_budget: int | None) -> Launch:
     """Bundle the agent; ``nonce`` is hex text that its HELLO must repeat, ``idle_timeout`` in seconds."""
     options = {"nonce": nonce, "idle_timeout": idle_timeout, "watch_budget": watch_budget}
-    bundle = zlib.compress(json.dumps({"modules": read_modules(), "options": options}).encode("ascii"), 9)
-    loader = _fill(_LOADER, size=len(bundle)).encode("ascii")
+    bundle = bundle_modules()
+    loader = _fill(_LOADER, size=len(bundle), options=ascii(options)).encode("ascii")
     return Launch(build_command(len(loader)), loader + bundle)
+
+
+@cache
+def bundle_modules() -> bytes:
+    """Return all modules compressed; they are the same for every server."""
+    return zlib.compress(json.dumps(read_modules()).encode("ascii"), 9)
 
 
 def read_modules() -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.pythons import find_python
 
 from runferry.agent import wire
-from runferry.remote.bootstrap import Launch, explain_exit, prepare
+from runferry.remote.bootstrap import Launch, bundle_modules, explain_exit, prepare
 
 SHELLS = ("/bin/bash", "/bin/dash", "/usr/bin/fish", "/usr/bin/tcsh")
 NONCE = "0123456789abcdef"
@@ -43,6 +43,15 @@ def test_the_command_holds_nothing_that_a_login_shell_would_touch(launch: Launch
     assert not set(inside) & set("'\\!\n\r")
     assert launch.command.isascii()
     assert NONCE not in launch.command, "what is secret or changes is never seen in a list of processes"
+
+
+def test_the_modules_are_bundled_once_for_all_servers() -> None:
+    first, second = prepare("ab", idle_timeout=60.0, watch_budget=None), prepare("cd", idle_timeout=9.0, watch_budget=7)
+    bundle = bundle_modules()
+    assert bundle is bundle_modules()
+    assert first.stdin.endswith(bundle)
+    assert second.stdin.endswith(bundle)
+    assert first.stdin != second.stdin
 
 
 @pytest.mark.parametrize("shell", SHELLS)
