@@ -113,7 +113,9 @@ def describe(path: bytes, status: os.stat_result) -> Record:
 
 def hold_time(time_ns: int) -> int:
     """Return a file's time within 64 bits: some filesystems hold times after the year 2262, no index does."""
-    return max(-LAST_TIME, min(time_ns, LAST_TIME))
+    if -LAST_TIME <= time_ns <= LAST_TIME:
+        return time_ns
+    return LAST_TIME if time_ns > 0 else -LAST_TIME
 
 
 def _refuse(too_deep: bool) -> Record:

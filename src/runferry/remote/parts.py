@@ -110,11 +110,15 @@ def read_version(value: object) -> Version:
 
 def check_version(version: Version) -> Version:
     """Return ``version``; raise Violation where no file can have it (nor the index hold it)."""
-    is_sized = 0 <= version.size <= MOST_SIGNED
-    is_timed = max(abs(version.mtime_ns), abs(version.ctime_ns)) <= MOST_SIGNED
-    if not is_sized or not is_timed or not all(0 <= n <= MOST_UNSIGNED for n in (version.inode, version.device)):
-        raise wire.Violation("a version that cannot be")
-    return version
+    if (
+        0 <= version.size <= MOST_SIGNED
+        and -MOST_SIGNED <= version.mtime_ns <= MOST_SIGNED
+        and -MOST_SIGNED <= version.ctime_ns <= MOST_SIGNED
+        and 0 <= version.inode <= MOST_UNSIGNED
+        and 0 <= version.device <= MOST_UNSIGNED
+    ):
+        return version
+    raise wire.Violation("a version that cannot be")
 
 
 def to_snapshot(change: Change) -> Snapshot:

@@ -32,6 +32,7 @@ DIGEST_SIZE = 16
 TAIL = 4096
 _PIECE = 1024 * 1024
 _DEPTH = 64
+_NO_PARTS = frozenset(("", ".", ".."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,9 @@ def check_path(path: str) -> list[str]:
     parts = path.split("/")
     if len(parts) > _DEPTH:
         raise InvalidRequest(f"The path is deeper than {_DEPTH} levels: {path[:80]!r}")
-    for part in parts:
-        if (
-            part in {"", ".", ".."}
-            or "\\" in part
-            or "\0" in part
-            or (len(part) > 1 and part[1] == ":" and os.name == "nt")
-        ):
-            raise InvalidRequest(f"The path {path[:200]!r} cannot be held safely")
+    is_unsafe = "\\" in path or "\0" in path or not _NO_PARTS.isdisjoint(parts)
+    if is_unsafe or (os.name == "nt" and any(part[1:2] == ":" for part in parts)):
+        raise InvalidRequest(f"The path {path[:200]!r} cannot be held safely")
     return parts
 
 
@@ -102,6 +98,7 @@ class LocalTree:
         self._room = Room(staging, reserve)
         self._is_folding = is_folding(root)
         self._known_directories: set[str] = set()
+        self._staged_prefix = f"{staging}/s"
         self._numbers = count()
 
     def open(self) -> None:
@@ -358,7 +355,7 @@ class LocalTree:
         raise AssertionError  # numbers do not end
 
     def _staged_name(self) -> str:
-        return f"{self.staging}/s{next(self._numbers)}-{os.getpid()}"
+        return f"{self._staged_prefix}{next(self._numbers)}-{os.getpid()}"
 
 
 class StagedFile:

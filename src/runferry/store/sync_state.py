@@ -144,8 +144,11 @@ def _record(path: str, kind: str, links: int, gone_at: float | None, *row: Any) 
     entry = Entry(path, _KINDS[kind], Version(size, mtime_ns, ctime_ns, _unsigned(inode), _unsigned(device)), links)
     if row[5] is None:
         return FileRecord(entry, None, gone_at, row[11])
-    size, mtime_ns, ctime_ns, inode, device, content_hash, generation, is_racy, landed_at = row[5:]
-    version = Version(size, mtime_ns, ctime_ns, _unsigned(inode), _unsigned(device))
+    version = entry.version
+    if row[5:10] != row[:5]:
+        size, mtime_ns, ctime_ns, inode, device = row[5:10]
+        version = Version(size, mtime_ns, ctime_ns, _unsigned(inode), _unsigned(device))
+    content_hash, generation, is_racy, landed_at = row[10:]
     held = Held(version, content_hash or b"", generation, is_racy, landed_at or 0.0)
     return FileRecord(entry, held, gone_at)
 

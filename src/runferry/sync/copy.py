@@ -293,7 +293,7 @@ class Copy:
             (self._skipped if refusal.code in _BENIGN else self._troubles)[entry.path] = refusal
         elif kept is not None and kept.code is not ProblemCode.LINK:
             del self._skipped[entry.path]
-        is_plain = entry.kind in {Kind.FILE, Kind.DIR}
+        is_plain = entry.kind is Kind.FILE or entry.kind is Kind.DIR
         return refusal is not None or not is_plain or not self._selection.wants(entry)
 
     def _list_only(self, entry: Entry, record: FileRecord | None) -> None:

@@ -6,7 +6,6 @@ been compared (``fetch.Fetcher.grow``), and everything else is replaced whole.
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 
 from runferry.model import Entry, Kind, Version
@@ -16,8 +15,8 @@ from runferry.store.sync_state import Held
 RACY_NS = 2_000_000_000
 """A file modified this short before it was read may change again without its times showing it."""
 
-_GROWING = re.compile(r"(\.(jsonl|ndjson|log|txt|out|err|csv|tsv|wandb)|tfevents[^/]*)$", re.IGNORECASE)
-_METADATA = re.compile(r"(\.(json|ya?ml)|\.deleted)$", re.IGNORECASE)
+_GROWING = (".jsonl", ".ndjson", ".log", ".txt", ".out", ".err", ".csv", ".tsv", ".wandb")
+_METADATA = (".json", ".yaml", ".yml", ".deleted")
 
 
 class Step(StrEnum):
@@ -41,10 +40,10 @@ def decide(entry: Entry, held: Held | None, *, is_suspect: bool = False) -> Step
     whole = Step.SMALL if entry.size <= SMALL_FILE else Step.BIG
     if held is None:
         return whole
+    if held.version == entry.version and not is_suspect:
+        return Step.NOTHING
     can_grow = may_grow(entry.path) and entry.links == 1
     if held.version == entry.version:
-        if not is_suspect:
-            return Step.NOTHING
         return Step.GROW if can_grow else Step.SMALL if whole is Step.SMALL else Step.VERIFY
     if can_grow and entry.size > held.version.size:
         return Step.GROW
@@ -55,14 +54,15 @@ def decide(entry: Entry, held: Held | None, *, is_suspect: bool = False) -> Step
 
 def may_grow(path: str) -> bool:
     """Say whether the name suggests a file that is appended to. A hint only: the prefix decides."""
-    return _GROWING.search(path) is not None
+    name = path[path.rfind("/") + 1 :].lower()
+    return name.endswith(_GROWING) or "tfevents" in name
 
 
 def priority_of(path: str, size: int) -> Priority:
     """Metadata goes before small files, and both before bulk."""
     if size > SMALL_FILE:
         return Priority.BULK
-    return Priority.METADATA if _METADATA.search(path) else Priority.SMALL
+    return Priority.METADATA if path.lower().endswith(_METADATA) else Priority.SMALL
 
 
 def is_racy(version: Version, clock_ns: int) -> bool:
