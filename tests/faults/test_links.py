@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+from tests.conftest import MakeSshd
 from tests.support.ferry import Ferry, files_below, write_run
 from tests.support.network import Proxy
 from tests.support.sshd import Sshd
@@ -67,3 +70,20 @@ async def test_no_agent_outlives_its_client(tmp_path: Path, sshd: Sshd) -> None:
         await ferry.keep(root)
         assert sshd.command_pids()
     await eventually(lambda: not sshd.command_pids(), within=10)
+
+
+async def test_it_ends_as_soon_with_many_silent_servers_as_with_one(tmp_path: Path, make_sshd: MakeSshd) -> None:
+    root = tmp_path / "remote"
+    write_run(root, "p", "n", "20260101_000000_aaaaaa")
+    async with AsyncExitStack() as stack:
+        sshds = [make_sshd() for _ in range(4)]
+        proxies = [await stack.enter_async_context(Proxy(sshd.port)) for sshd in sshds]
+        ferry = await stack.enter_async_context(Ferry(tmp_path))
+        for sshd, proxy in zip(sshds, proxies, strict=True):
+            await ferry.connect(sshd, port=proxy.port)
+            await ferry.keep(root)
+        for proxy in proxies:
+            proxy.freeze()
+        began = time.monotonic()
+        await ferry.service.close()
+        assert time.monotonic() - began < 9, "one silent server may take 5 s"

@@ -181,10 +181,9 @@ class Connections:
         await self._tasks.close()
 
     async def close(self) -> None:
-        """Close all of them; they stay remembered as open."""
+        """Close all of them at once, for some servers may not answer; they stay remembered as open."""
         await self.stop_resuming()
-        for held in self._held.values():
-            await held.remote.close()
+        await asyncio.gather(*(held.remote.close() for held in self._held.values()))
         self._held.clear()
 
     async def _make_held(self, connection: Connection, request: ConnectRequest, remote: RetryingRemote | None) -> Held:

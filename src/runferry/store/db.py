@@ -10,11 +10,12 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Dialect, Engine, Insert, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -151,7 +152,7 @@ def upsert(
     if not rows:
         return
     chosen = [name for name in rows[0] if name not in keys] if columns is None else columns
-    connection.execute(_make_upsert(connection.dialect, table, keys=keys, columns=chosen), list(rows))
+    connection.execute(_make_upsert(connection.dialect.name, table, tuple(keys), tuple(chosen)), list(rows))
 
 
 def upsert_plainly(
@@ -167,13 +168,15 @@ def upsert_plainly(
     The driver gets them as they are, so they hold only what every driver takes (numbers, text, bytes, None).
     """
     chosen = [name for name in columns if name not in keys]
-    statement = _make_upsert(connection.dialect, table, keys=keys, columns=chosen)
+    statement = _make_upsert(connection.dialect.name, table, tuple(keys), tuple(chosen))
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
     connection.exec_driver_sql(str(compiled), list(rows))
 
 
-def _make_upsert(dialect: Dialect, table: Table, *, keys: Sequence[str], columns: Sequence[str]) -> Insert:
-    insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+@cache
+def _make_upsert(dialect: str, table: Table, keys: tuple[str, ...], columns: tuple[str, ...]) -> Insert:
+    """Make it once: with live runs it is wanted many times a second, and making it takes longer than running it."""
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = insert(table)
     if not columns:
         return statement.on_conflict_do_nothing(index_elements=list(keys))

@@ -10,7 +10,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, inspect, select
+from sqlalchemy import create_engine, event, inspect, select
 from sqlalchemy.engine import URL
 from sqlalchemy.schema import CreateTable
 
@@ -131,6 +131,19 @@ def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> None:
     assert read_facts(database) == {}
     write_fact(database, "b", "2")
     assert read_facts(database) == {"b": "2"}
+    database.close()
+
+
+def test_the_statement_of_an_upsert_is_made_once(database: Database) -> None:
+    database.open()
+    seen: list[object] = []
+    with database.writing() as connection:
+        event.listen(connection, "before_execute", lambda connection, statement, *rest: seen.append(statement))
+        for value in ("1", "2"):
+            upsert(connection, facts, [{"name": "a", "value": value}], keys=["name"])
+    assert len(seen) == 2
+    assert seen[0] is seen[1], "making it takes longer than running it"
+    assert read_facts(database) == {"a": "2"}
     database.close()
 
 
