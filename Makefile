@@ -1,5 +1,7 @@
 # Every target calls a script of the same name; CI calls the same ones.
-.PHONY: help setup demo test check lint bench build clean screenshots
+.PHONY: help setup demo test check lint bench soak build clean screenshots
+
+MINUTES ?= 5
 
 help:
 	@echo "make demo    see Runferry at work: a simulated server, a live training, a mirror of it"
@@ -8,6 +10,7 @@ help:
 	@echo "make check   ruff, mypy, import contracts, biome, tsc (what CI runs before the tests)"
 	@echo "make lint    ruff and biome alone"
 	@echo "make bench   the benchmarks (docs/benchmarks.md)"
+	@echo "make soak    many servers and live runs under steady trouble for MINUTES=5 (docs/reliability.md)"
 	@echo "make build   wheel and source distribution in dist/"
 	@echo "make screenshots   pictures of every page, into docs/images"
 	@echo "make clean   remove caches and build results (.venv stays)"
@@ -30,6 +33,9 @@ lint:
 
 bench:
 	@scripts/bench
+
+soak:
+	@scripts/soak load $(MINUTES)
 
 build:
 	@scripts/build

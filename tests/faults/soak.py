@@ -1,6 +1,8 @@
-"""The live run of ``test_live_run.py`` for as many minutes as asked for, with trouble every few seconds.
+"""Runferry for as many minutes as asked for, with trouble every few seconds.
 
-``scripts/soak MINUTES``; it ends with an error where a single line is lost, repeated or out of order.
+``scripts/soak load MINUTES``: 50 servers with 2,000 runs, 200 of them live; it ends with an error where a copy differs
+from its server, a process is left there, or the program takes more and more. ``scripts/soak live MINUTES``: the live
+run of ``test_live_run.py``; it ends with an error where a single line is lost, repeated or out of order.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import random
 import tempfile
 from pathlib import Path
 
+from tests.faults.load import soak_load
+from tests.support.fleet import Load
 from tests.support.live_run import LiveRun, Trouble, Watcher, compare
 from tests.support.network import Proxy
 from tests.support.served import ServedRunferry
@@ -21,8 +25,11 @@ from tests.support.waiting import eventually
 RATE = 50.0
 TROUBLE_LINES = (300, 1500)
 
+LOAD = Load(servers=50, runs=2000, live=200, rate=0.25, pause=3.0)
+IDLE_SECONDS = 20.0
 
-async def soak(directory: Path, minutes: float) -> None:
+
+async def soak_live(directory: Path, minutes: float) -> None:
     lines = int(minutes * 60 * RATE)
     live = LiveRun(directory / "remote", lines=lines, rate=RATE)
     (directory / "home").mkdir()
@@ -50,11 +57,16 @@ async def soak(directory: Path, minutes: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("minutes", type=float, help="how long the training writes")
+    parser = argparse.ArgumentParser(description="Let Runferry run under steady trouble for a while.")
+    parser.add_argument("kind", choices=("load", "live"), help="many servers and runs, or one fast live run")
+    parser.add_argument("minutes", type=float, help="how long there is trouble")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rf-soak-") as directory:
-        asyncio.run(soak(Path(directory), given.minutes))
+        if given.kind == "load":
+            work = soak_load(Path(directory), LOAD, seconds=given.minutes * 60, idle=IDLE_SECONDS)
+            asyncio.run(work)
+        else:
+            asyncio.run(soak_live(Path(directory), given.minutes))
 
 
 if __name__ == "__main__":

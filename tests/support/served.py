@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,20 +19,25 @@ from tests.support.waiting import eventually
 
 
 class ServedRunferry:
-    """A server process on ``data_dir``; an asynchronous context manager that ends it. ``api`` is its REST client."""
+    """A server process on ``data_dir``; an asynchronous context manager that ends it. ``api`` is its REST client.
 
-    def __init__(self, data_dir: Path, home: Path) -> None:
+    ``module``, with its arguments, is what starts it: ``runferry`` itself, or one that looks into it (``vitals``).
+    """
+
+    def __init__(self, data_dir: Path, home: Path, *, module: Sequence[str] = ("runferry",)) -> None:
         self._data_dir = data_dir
         self._home = home
+        self._module = module
+        self.log_path = data_dir.parent / "serve.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.api = httpx.AsyncClient(base_url=f"http://{HOST}:{self.port}/api", timeout=30.0)
 
     async def start(self) -> Self:
-        command = [sys.executable, "-m", "runferry", "serve", "--no-browser", "--port", str(self.port)]
+        command = [sys.executable, "-m", *self._module, "serve", "--no-browser", "--port", str(self.port)]
         environment = {**os.environ, "HOME": str(self._home)}
         environment.pop("SSH_AUTH_SOCK", None)
-        log = (self._data_dir.parent / "serve.log").open("ab")
+        log = self.log_path.open("ab")
         self._process = subprocess.Popen(
             [*command, "--data-dir", str(self._data_dir)], env=environment, stdout=log, stderr=log
         )
@@ -43,15 +49,23 @@ class ServedRunferry:
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def memory(self) -> int:
         """Return the bytes of memory it occupies now."""
-        assert self._process is not None
-        pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def kill(self) -> None:
         """End it as a power button would: no handler runs."""
         self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it as a user does, and wait until it has ended."""
+        self._end(signal.SIGTERM)
 
     async def connect(self, sshd: Sshd, port: int | None = None) -> dict[str, Any]:
         body = {

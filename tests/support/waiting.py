@@ -34,6 +34,11 @@ async def eventually(condition: Callable[[], Any], *, within: float = 10.0, ever
         await asyncio.sleep(every)
 
 
+async def pass_time(seconds: float) -> None:
+    """Let time pass where time itself is the matter, as in a soak. A test waits for a condition instead."""
+    await asyncio.sleep(seconds)
+
+
 def eventually_now(condition: Callable[[], T], *, within: float = 10.0, every: float = 0.02, what: str = "") -> T:
     """Do as ``eventually`` does, for tests without an event loop."""
     deadline = time.monotonic() + within
