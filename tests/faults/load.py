@@ -74,6 +74,7 @@ class LoadSoak:
         """Return what it takes to do nothing; the processor's share of one connection goes into the figures."""
         async with self._reading():  # what the first page opens, stays
             await eventually(lambda: "list of runs, ms, max" in self.figures, what="the first list of runs")
+        assert self._fleet.agents().total() == len(self._fleet.servers), "a server is reached by something slower"
         before = look_at(self.served.pid)
         await pass_time(seconds)
         after = look_at(self.served.pid)

@@ -35,6 +35,9 @@ from runferry.store.servers import ServerRow, ensure_server
 OPEN_TIMEOUT = 30.0
 """Seconds the remote side has, once logged in, to start its helper or SFTP."""
 
+OPENED_AT_ONCE = 8
+"""Helpers that start at a time. Fifty at once made each other wait until some were given up for the slower SFTP."""
+
 FIRST_DELAY, LAST_DELAY = 1.0, 60.0
 """Seconds between attempts to get back, after a restart, what was open before it."""
 
@@ -93,6 +96,7 @@ class Connections:
         self._waiting: dict[str, Waiting] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._audits: defaultdict[str, Audit] = defaultdict(lambda: Audit(clock))
+        self._opening = asyncio.Semaphore(OPENED_AT_ONCE)
         self._tasks = Tasks()
 
     @property
@@ -209,7 +213,7 @@ class Connections:
             link = await connection.link()
             audit.note("login", f"{connection.id}, host key {connection.fingerprint}")
             try:
-                async with asyncio.timeout(OPEN_TIMEOUT):
+                async with self._opening, asyncio.timeout(OPEN_TIMEOUT):
                     remote = await open_remote(AuditedLink(link, audit))
                     return AuditedRemote(remote, audit, is_counting=remote.info.transport != "agent")
             except TimeoutError:
