@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +25,9 @@ MEMORY_GROWTH = 0.1
 
 SOCKETS, LEAST_MEMORY = 8, 24 * 2**20
 """Descriptors and bytes that come and go with the requests of whoever asks."""
+
+WORKERS = min(32, (os.cpu_count() or 1) + 4)
+"""Threads that asyncio starts as they are needed, and keeps."""
 
 SETTLING = 180.0
 """Seconds after which everything is the same again: a link that was cut again and again is tried once a minute."""
@@ -96,7 +100,7 @@ class LoadSoak:
         early, late = find_growth(memory)
         self.figures |= {
             "lines written": self._fleet.lines_written,
-            "links broken": self._fleet.breaks,
+            "breaks": self._fleet.breaks,
             "% of a core": round(100 * spent / seconds),
             "MiB in the second quarter": round(early / 2**20, 1),
             "MiB in the last quarter": round(late / 2**20, 1),
@@ -136,7 +140,7 @@ class LoadSoak:
             not grown
             and now.agents == idle.agents
             and now.vitals.descriptors <= idle.vitals.descriptors + SOCKETS
-            and now.vitals.threads <= idle.vitals.threads
+            and now.vitals.threads <= idle.vitals.threads + WORKERS
         )
 
     async def _look(self) -> Moment:
