@@ -6,16 +6,12 @@ import { ErrorNote } from "./ErrorNote";
 
 export function TryDemo() {
   const demo = useDemo();
-  const start = useDemoChange("start");
   const [, navigate] = useLocation();
+  const start = useDemoChange("start", () => navigate("/runs"));
   if (!demo?.is_offered || demo.server !== null) return null;
   return (
     <>
-      <Button
-        variant="default"
-        loading={start.isPending}
-        onClick={() => start.mutate(undefined, { onSuccess: () => navigate("/runs") })}
-      >
+      <Button variant="default" loading={start.isPending} onClick={() => start.mutate()}>
         Try the demo
       </Button>
       {start.isError && <ErrorNote error={start.error} />}
