@@ -98,4 +98,5 @@ async def test_a_tcp_link_cut_at_any_byte_resumes_and_ends_identical(
         local = await ferry.keep(root)
         await eventually(lambda: proxy.down.cut_at is None)
         await eventually(lambda: files_below(local) == files_below(root), within=20)
-        assert proxy.down.carried - begun < total * 1.5 + 200_000
+        # Of so small a tree all that had come may have been under way: no more than that is asked for again.
+        assert proxy.down.carried - begun < total + int(total * part) + 200_000

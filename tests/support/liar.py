@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
-import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any
@@ -88,9 +86,9 @@ class Liar:
     async def _read_nonce(self, process: asyncssh.SSHServerProcess[bytes]) -> str:
         size = int(re.search(rb"read\((\d+)\)", (process.command or "").encode())[1])  # type: ignore[index]
         loader = await process.stdin.readexactly(size)
-        bundle = await process.stdin.readexactly(int(re.search(rb"take\((\d+)\)\)", loader)[1]))  # type: ignore[index]
-        self._nonce = json.loads(zlib.decompress(bundle))["options"]["nonce"]
-        return str(self._nonce)
+        await process.stdin.readexactly(int(re.search(rb"take\((\d+)\)\)", loader)[1]))  # type: ignore[index]
+        self._nonce = re.search(rb"'nonce': '([0-9a-f]+)'", loader)[1].decode()  # type: ignore[index]
+        return self._nonce
 
     async def _serve(self, process: asyncssh.SSHServerProcess[bytes], talk: Talk) -> None:
         hello = {"nonce": self._nonce, "version": wire.VERSION, "python": "3.9", "home": "/h", "hostname": "liar"}

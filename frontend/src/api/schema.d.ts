@@ -8651,6 +8651,10 @@ export interface operations {
                      *         "listed": 13
                      *       },
                      *       "format": "runicorn",
+                     *       "format_notes": [
+                     *         "All points at one step count."
+                     *       ],
+                     *       "format_title": "Runicorn",
                      *       "freshness": {
                      *         "as_of": 1795887242.6013458,
                      *         "state": "live"
@@ -12448,6 +12452,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "databases": {},
                      *       "formats": {
                      *         "Runicorn": 8
                      *       },

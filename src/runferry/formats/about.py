@@ -23,10 +23,8 @@ class About:
 
 _OTHERS: Mapping[str, About] = {
     runicorn.FORMAT: About("Runicorn", (ALL_COUNT,)),
-    trackio.FORMAT: About(
-        trackio.TITLE, ("It is read from snapshots of a database.", "It tells no status.", ALL_COUNT)
-    ),
-    mlflow_db.FORMAT: About(mlflow_db.TITLE, ("It is read from snapshots of a database.", ALL_COUNT)),
+    trackio.FORMAT: About(trackio.TITLE, (SNAPSHOTS, "It tells no status.", ALL_COUNT)),
+    mlflow_db.FORMAT: About(mlflow_db.TITLE, (SNAPSHOTS, ALL_COUNT)),
 }
 
 
