@@ -111,7 +111,7 @@ async def test_every_run_of_every_tool_is_listed_once_with_what_was_logged(
         async def are_told() -> bool:
             return not await find_untrue(ferry, logged)
 
-        await eventually(are_told, within=40, what="what was logged")  # ends not got at once are read at a later glance
+        await eventually(are_told, within=20, what="what was logged")
         if mode is Mode.SMART:
             assert await only_metadata_has_moved(ferry, root, local) < len(logged) * WEIGHTS / 4
         ferry.service.reindex.start()
