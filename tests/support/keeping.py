@@ -61,6 +61,8 @@ class Keeper:
         self._task: asyncio.Task[None] | None = None
         self._remote: RetryingRemote | None = None
         self.commits = 0
+        self.unwanted: set[str] = set()
+        """What is listed and not copied, as most is in smart mode."""
 
     async def start(self) -> None:
         """Open the data directory, as after any end, and go to work."""
@@ -73,7 +75,7 @@ class Keeper:
             remote=self._remote,
             tree=self._make_tree(self.local, self.staging),
             state=SyncState(self._db, self._sync_id),
-            wants=lambda path, size: True,
+            wants=lambda path, size: path not in self.unwanted,
             skip_reason=lambda path, has: None,
             hooks=Hooks(on_progress=lambda progress: None, on_commit=self._note),
         )

@@ -9,17 +9,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from runferry.errors import InvalidRequest
-from runferry.formats.document import read_document
 from runferry.formats.own_rules import RULES_FILE
 from runferry.formats.recognition import FORMATS
 from runferry.formats.run_format import HEAD, TAIL, Excerpt, RunFormat
-from runferry.formats.wire.yaml import is_yaml
+from runferry.ingest.damage import find_damage
 from runferry.ingest.documents import SyncSource, read_local
+from runferry.ingest.file_roles import FileRoles, find_roles, name_documents, name_reading
 from runferry.ingest.rules import Rules
 from runferry.ingest.run_plans import PlannedFile, RunPlan, plan_runs, read_card
 from runferry.model import Entry, Problem, ProblemCode, Run, Version
@@ -34,22 +34,13 @@ _BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What recognising has brought: keys of runs that changed or left, and the files with points of runs that are new,
-    or have other files than before."""
+    """What recognising has brought: keys of runs that changed or left; the directories of those that are new, or have
+    other files than before, and their files with points."""
 
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    fresh: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Roles:
-    """Which of the sync's files are what, to be asked for every file that changes."""
-
-    points: frozenset[str] = frozenset()
-    documents: frozenset[str] = frozenset()
-    heads: frozenset[str] = frozenset()  # excerpts whose ends tell nothing
-    cards: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # documents and excerpts -> their runs
 
 
 class FoundRuns:
@@ -72,9 +63,9 @@ class FoundRuns:
         self._runs = RunStore(db)
         self._files = RunFiles(db)
         self._plans: dict[str, RunPlan] = {}
-        self._versions: dict[str, str | None] = {}  # of excerpts: what the card in the index was read from
+        self._versions: dict[str, str | None] = {}  # of excerpts: what cards in the index were read from (name_reading)
         self._whole: set[str] = set()  # runs whose cards were read with nothing missing: they keep what they said
-        self._roles = _Roles()
+        self._roles = FileRoles()
         self._unusable: Mapping[str, Problem] = {}
         self._rules = rules or Rules()
 
@@ -118,22 +109,37 @@ class FoundRuns:
                 removed += self._runs.mark_gone(connection, self._source.scope, lost, at=self._clock())
         changed = [key for batch in split(fresh, _BATCH) for key in self._take(batch)]
         self._plans = plans
-        self._roles = _find_roles(plans.values())
+        self._roles = find_roles(plans.values())
         self._unusable = {path: one for path, one in self._unusable.items() if path in self._roles.documents}
         sources = sorted({one.path for plan in fresh for one in plan.files if one.role is Role.POINTS})
-        return Survey(tuple(changed), tuple(key for key in removed if key not in set(changed)), tuple(sources))
+        left = tuple(key for key in removed if key not in set(changed))
+        return Survey(tuple(changed), left, tuple(plan.path for plan in fresh), tuple(sources))
 
-    def outdated(self, entries: Mapping[str, Entry]) -> dict[str, Version]:
-        """Return the excerpts, with their present versions, that cards were read from other versions of."""
-        found: dict[str, Version] = {}
+    @property
+    def beside_ends(self) -> Collection[str]:
+        """Return the files whose versions ``outdated`` is to be told of: all that tells of runs with excerpts."""
+        return self._roles.beside
+
+    def outdated(self, entries: Mapping[str, Entry], held: Mapping[str, Version]) -> dict[str, dict[str, Version]]:
+        """Return the runs whose cards were read from something else than is there now, each with all its excerpts.
+
+        That is, from other versions of its excerpts, or together with other documents of the local copy (``held``).
+        """
+        found: dict[str, dict[str, Version]] = {}
         for plan in self._plans.values():
-            for path in plan.excerpts:
-                entry, known = entries.get(path), self._versions.get(path)
-                if entry is None or known == name_version(entry.version):
-                    continue
-                if known is None or not self.has_head_only(path) or not has_whole_head(known, entry.version):
-                    found[path] = entry.version
+            present = {path: entries[path].version for path in plan.excerpts if path in entries}
+            documents = name_documents(plan, held) if present else ""
+            if any(self._is_news(path, version, documents) for path, version in present.items()):
+                found[plan.path] = present
         return found
+
+    def _is_news(self, path: str, version: Version, documents: str) -> bool:
+        known = self._versions.get(path)
+        if known is None or known == name_reading(version, documents):
+            return known is None
+        size, _, told = known.partition(":")
+        is_only_longer = self.has_head_only(path) and HEAD <= int(size) <= version.size
+        return not (is_only_longer and told.partition(":")[2] == documents)
 
     def has_head_only(self, path: str) -> bool:
         """Say whether all that matters of an excerpt is its beginning."""
@@ -144,8 +150,8 @@ class FoundRuns:
     ) -> list[str]:
         """Read the cards of these runs anew; return the keys of those that say something else now.
 
-        ``fetched`` are excerpts that were read on the server, ``held`` the versions of files in the local copy. A card
-        that was read from more than can be had now stays as it was.
+        ``fetched`` are excerpts that were read on the server, ``held`` the versions of files in the local copy, of
+        documents as they were before this call. A card that was read from more than can be had now stays as it was.
         """
         wanted = [self._plans[path] for path in paths if path in self._plans]
         return [key for batch in split(wanted, _BATCH) for key in self._read_batch(batch, fetched, held)]
@@ -169,6 +175,8 @@ class FoundRuns:
         with self._db.writing() as connection:
             known = self._runs.load(connection, sync_id, (plan.path for plan in plans))
             rows = [self._make_row(plan, known.get(plan.path)) for plan in plans]
+            for path in (path for plan in plans if plan.path not in known for path in plan.excerpts):
+                self._versions.pop(path, None)  # what a card said that is no more
             changed = self._runs.upsert(connection, self._source.scope, rows)
             ids = self._runs.find_ids(connection, sync_id, (plan.path for plan in plans))
             present = self._files.load(connection, sync_id, ids.values())
@@ -217,12 +225,13 @@ class FoundRuns:
             excerpts, seen = self._read_excerpts(plan, fetched, held)
             is_whole = len(documents) == len(plan.documents)
             lacks = any(path not in excerpts and self._versions.get(path) is not None for path in plan.excerpts)
-            if before is None or lacks or (not is_whole and plan.path in self._whole):
+            if before is None or lacks:
                 continue
-            found.append(read_card(plan, documents, excerpts, before))
             versions |= seen
             if is_whole:
                 self._whole.add(plan.path)
+            if is_whole or plan.path not in self._whole:
+                found.append(read_card(plan, documents, excerpts, before))
         with self._db.writing() as connection:
             changed = self._runs.upsert(connection, self._source.scope, found)
             self._files.set_versions(connection, sync_id, versions)
@@ -243,6 +252,7 @@ class FoundRuns:
     ) -> tuple[dict[str, Excerpt], dict[str, str]]:
         excerpts: dict[str, Excerpt] = {}
         versions: dict[str, str] = {}
+        told = name_documents(plan, held) if plan.excerpts else ""
         for path in plan.excerpts:
             if path in held:
                 excerpt, version = self._read_ends(path), held[path]
@@ -252,7 +262,7 @@ class FoundRuns:
                 continue
             if excerpt is not None:
                 excerpts[path] = excerpt
-                versions[path] = name_version(version)
+                versions[path] = name_reading(version, told)
         return excerpts, versions
 
     def _read_ends(self, path: str) -> Excerpt | None:
@@ -270,39 +280,3 @@ class FoundRuns:
         finally:
             os.close(descriptor)
         return Excerpt(head, tail, size)
-
-
-def find_damage(path: str, data: bytes) -> str | None:
-    """Return what is wrong with a document; None where it is whole, or nobody can tell. A list is taken for whole."""
-    if "/params/" in path or "/tags/" in path:  # MLflow's: a value each, whatever they are called
-        return None
-    if path.endswith(".json"):
-        is_whole = data.lstrip()[:1] == b"[" or read_document(data) is not None
-        return None if is_whole else "The document is not JSON, or not whole."
-    if path.endswith((".yaml", ".yml")) and data.strip():
-        return None if is_yaml(data) else "The document is not YAML, or not whole."
-    return None
-
-
-def _find_roles(plans: Iterable[RunPlan]) -> _Roles:
-    points: set[str] = set()
-    documents: set[str] = set()
-    heads: set[str] = set()
-    cards: dict[str, tuple[str, ...]] = {}
-    for plan in plans:
-        points.update(one.path for one in plan.files if one.role is Role.POINTS)
-        documents.update(plan.documents)
-        heads.update(path for one in plan.card if not one.part.format.ENDS_TELL for path in one.excerpts.values())
-        for path in (*plan.documents, *plan.excerpts):
-            cards[path] = (*cards.get(path, ()), plan.path)
-    return _Roles(frozenset(points), frozenset(documents), frozenset(heads), cards)
-
-
-def has_whole_head(known: str, version: Version) -> bool:
-    """Say whether the head of a file that was only added to is in the version that is known."""
-    return HEAD <= int(known.partition(":")[0]) <= version.size
-
-
-def name_version(version: Version) -> str:
-    """Return what tells one version of a file from another, as the index keeps it."""
-    return f"{version.size}:{version.mtime_ns}"

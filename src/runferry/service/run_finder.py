@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,6 +21,7 @@ from runferry.ingest.documents import IngestResult
 from runferry.ingest.found_runs import FoundRuns
 from runferry.model import Chunk, Entry, Version
 from runferry.remote.base import Priority, Remote
+from runferry.service.paces import Paces
 from runferry.sync.spec import Commit
 
 log = logging.getLogger(__name__)
@@ -37,8 +38,14 @@ LISTED_SECONDS = 0.1
 GLANCE_SECONDS = 15.0
 """How often it is seen whether files that are not here have grown, which the ends of others tell of."""
 
+RETRY_SECONDS = 0.5
+"""What was not got at a look is tried again after so long, then after twice that, up to a glance's time."""
+
 READS_AT_ONCE = 16
 READ_TIMEOUT = 60.0
+
+KEPT = 64
+"""Ends, of runs that lie in several files, that are kept for when another of the files has grown (192 KiB each)."""
 
 
 class Copy(Protocol):
@@ -53,7 +60,7 @@ class Copy(Protocol):
         ...
 
     def held_versions(self, paths: Iterable[str]) -> Mapping[str, Version]:
-        """Return the versions of those files that are in the local copy."""
+        """Return the versions of those files that are in the local copy, and kept in step."""
         ...
 
     async def reconsider(self, paths: Iterable[str]) -> None:
@@ -82,10 +89,14 @@ class RunFinder:
         self._found = places.found
         self._names: frozenset[str] = frozenset()
         self._has_names = True
-        self._is_first = True
         self._changed: set[str] = set()
+        self._due: set[str] = set()  # runs whose cards are to be read; they stay so until that has worked
         self._wake = asyncio.Event()
-        self._took = 0.0
+        self._survey_at = 0.0
+        self._failures = 0
+        self._paces = Paces(time.monotonic, shortest=RETRY_SECONDS, longest=GLANCE_SECONDS)
+        self._reading = asyncio.Semaphore(READS_AT_ONCE)
+        self._kept: dict[str, tuple[Excerpt, Version]] = {}
 
     def note(self, commit: Commit) -> None:
         """Take in what a commit of the sync has made true."""
@@ -99,78 +110,103 @@ class RunFinder:
         """Work until cancelled; nothing is looked at before the root has been listed."""
         while True:
             copy = self._find_copy()
-            is_listed = copy is not None and copy.is_listed
-            if copy is not None and is_listed:
-                await self._try_to_look(copy)
+            if copy is not None and copy.is_listed:
+                rest = await self._try_to_look(copy)
+            else:
+                rest = LISTED_SECONDS
+                self._paces.clear()  # a new link gives at once what the old one did not
             await asyncio.sleep(PAUSE)
             with suppress(TimeoutError):
-                async with asyncio.timeout(GLANCE_SECONDS if is_listed else LISTED_SECONDS):
+                async with asyncio.timeout(rest):
                     await self._wake.wait()
             self._wake.clear()
 
-    async def _try_to_look(self, copy: Copy) -> None:
-        has_names, is_first, changed = self._has_names, self._is_first, set(self._changed)
+    async def _try_to_look(self, copy: Copy) -> float:
+        """Look; return how many seconds it may be until the next look, if nothing changes."""
         try:
             await self._look(copy)
+            rest = await self._read_ends(copy) if self._places.is_smart else GLANCE_SECONDS
         except RunferryError as error:
             log.warning("the runs below %s cannot be told: %s", self._places.root, error)
-            self._has_names |= has_names
-            self._is_first |= is_first
-            self._changed |= changed
+            self._failures += 1
+            return min(RETRY_SECONDS * (1 << min(self._failures - 1, 10)), GLANCE_SECONDS)
+        self._failures = 0
+        if self._has_names:
+            rest = min(rest, max(0.0, self._survey_at - time.monotonic()))
+        return rest
 
     async def _look(self, copy: Copy) -> None:
+        if self._has_names and time.monotonic() >= self._survey_at:
+            await self._survey(copy)
         changed, self._changed = self._changed, set()
-        affected: set[str] = set()
-        if self._has_names:
-            self._has_names = False
-            affected = await self._survey(copy)
-        if self._is_first:
-            self._is_first = False
-            affected = set(self._found.plans)
-        affected |= self._found.runs_with(changed)
-        await self._read_cards(copy, affected)
-        if self._places.is_smart:
-            await self._read_ends(copy)
+        self._due |= self._found.runs_with(changed)
+        due = set(self._due)
+        await self._read_cards(copy, due)
+        self._due -= due
 
-    async def _survey(self, copy: Copy) -> set[str]:
-        """Recognise; return the runs that are new, or have other files than before."""
-        await asyncio.sleep(max(0.0, PATIENCE * self._took))
-        before = dict(self._found.plans)
+    async def _survey(self, copy: Copy) -> None:
+        """Recognise; the runs that are new, or have other files than before, are due."""
         entries = dict(copy.listing)
-        self._names = frozenset(entries)
-        began = time.perf_counter()
-        async with self._places.ingesting:
-            result = await in_thread(self._found.survey, entries)
-        self._took = time.perf_counter() - began
-        plans = self._found.plans
-        new = {path for path, plan in plans.items() if before.get(path) != plan}
+        self._names, self._has_names = frozenset(entries), False
+        began = time.monotonic()
+        try:
+            async with self._places.ingesting:
+                result = await in_thread(self._found.survey, entries)
+        except BaseException:
+            self._has_names = True
+            raise
+        ended = time.monotonic()
+        self._survey_at = ended + PATIENCE * (ended - began)
+        self._due.update(result.fresh)
         self._places.tell(IngestResult(result.changed, result.removed, result.sources))
-        wanted = [path for run in new for path in plans[run].documents]
+        plans = self._found.plans
+        wanted = [path for run in result.fresh for path in plans[run].documents]
         if self._places.is_smart and wanted:
             await copy.reconsider(wanted)
-        return new
 
     async def _read_cards(
         self, copy: Copy, runs: Collection[str], fetched: Mapping[str, tuple[Excerpt, Version]] | None = None
     ) -> None:
-        if not runs:
+        plans = [self._found.plans[run] for run in runs if run in self._found.plans]
+        if not plans:
             return
-        excerpts = [path for run in runs if run in self._found.plans for path in self._found.plans[run].excerpts]
-        held = copy.held_versions(excerpts)
+        held = copy.held_versions(path for plan in plans for path in (*plan.documents, *plan.excerpts))
         async with self._places.ingesting:
             keys = await in_thread(self._found.read_cards, runs, fetched or {}, held)
         self._places.tell(IngestResult(tuple(keys)))
 
-    async def _read_ends(self, copy: Copy) -> None:
-        """Read the ends of files that are not here, a few at a time, and the cards they tell of."""
-        outdated = self._found.outdated(copy.listing)
-        held = copy.held_versions(outdated)
-        paths = [path for path in outdated if path not in held]
-        for start in range(0, len(paths), READS_AT_ONCE):
-            some = paths[start : start + READS_AT_ONCE]
-            read = await asyncio.gather(*(self._read_excerpt(path, outdated[path]) for path in some))
-            fetched = {path: (one, outdated[path]) for path, one in zip(some, read, strict=True) if one is not None}
-            await self._read_cards(copy, self._found.runs_with(fetched), fetched)
+    async def _read_ends(self, copy: Copy) -> float:
+        """Read the ends of files that are not here, a few at a time, and the cards they tell of.
+
+        A run is not asked for too often, whether that fails or it goes on. Returns in how many seconds one may be.
+        """
+        held = copy.held_versions(self._found.beside_ends)
+        outdated = self._found.outdated(copy.listing, held)
+        missing = {
+            run: lacking
+            for run, versions in outdated.items()
+            if (lacking := {path: version for path, version in versions.items() if path not in held})
+        }
+        waiting = {run for run in missing if self._paces.wait(run) > 0}
+        for some in gather_runs({run: one for run, one in missing.items() if run not in waiting}):
+            self._paces.note(some)
+            fetched = await self._fetch_ends(some)
+            waiting |= {run for run, versions in some.items() if not fetched.keys() >= versions.keys()}
+            await self._read_cards(copy, some, fetched)
+        return min((self._paces.wait(run) for run in waiting), default=GLANCE_SECONDS)
+
+    async def _fetch_ends(self, some: Mapping[str, Mapping[str, Version]]) -> dict[str, tuple[Excerpt, Version]]:
+        """Return the ends of some runs' files as far as they can be had now."""
+        wanted = {path: version for versions in some.values() for path, version in versions.items()}
+        fetched = {path: one for path, one in self._kept.items() if wanted.get(path) == one[1]}
+        missing = [path for path in wanted if path not in fetched]
+        read = await asyncio.gather(*(self._read_excerpt(path, wanted[path]) for path in missing))
+        fetched |= {path: (one, wanted[path]) for path, one in zip(missing, read, strict=True) if one is not None}
+        several = {path for versions in some.values() if len(versions) > 1 for path in versions}
+        self._kept = {path: one for path, one in self._kept.items() if path not in wanted}
+        self._kept |= {path: one for path, one in fetched.items() if path in several}
+        self._kept = dict(list(self._kept.items())[-KEPT:])
+        return fetched
 
     async def _read_excerpt(self, path: str, version: Version) -> Excerpt | None:
         """Return the ends of a file on the server, or None where they cannot be had now."""
@@ -179,7 +215,7 @@ class RunFinder:
         has_tail = version.size > HEAD and not self._found.has_head_only(path)
         ranges = [(0, min(HEAD, version.size))] + [(tail_at, version.size - tail_at)] * has_tail
         try:
-            async with asyncio.timeout(READ_TIMEOUT):
+            async with self._reading, asyncio.timeout(READ_TIMEOUT):
                 chunks = [
                     await remote.read(root, path, offset=offset, length=length, priority=Priority.METADATA)
                     for offset, length in ranges
@@ -192,3 +228,15 @@ class RunFinder:
         if len(parts) < len(chunks):
             return None
         return Excerpt(parts[0] if parts else b"", parts[1] if len(parts) > 1 else b"", version.size)
+
+
+def gather_runs(missing: Mapping[str, Mapping[str, Version]]) -> Iterator[dict[str, Mapping[str, Version]]]:
+    """Yield the runs a few at a time: of about so many files as are read at once, and each with all of its own."""
+    some: dict[str, Mapping[str, Version]] = {}
+    for run, versions in missing.items():
+        some[run] = versions
+        if sum(map(len, some.values())) >= READS_AT_ONCE:
+            yield some
+            some = {}
+    if some:
+        yield some

@@ -229,6 +229,11 @@ class Copy:
         record = self._journal.records.get(path)
         return record.held if record else None
 
+    def is_in_step(self, path: str, held: Held) -> bool:
+        """Say whether local bytes are those on the server, or will be, as far as is known."""
+        entry = self.listing.get(path)
+        return entry is None or held.version == entry.version or self._selection.wants(entry)
+
     def home(self, entry: Entry) -> tuple[str, Held] | None:
         """Return the path and record of a file that holds exactly the version of ``entry``."""
         path = self._twins.home_of(entry)

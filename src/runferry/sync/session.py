@@ -161,9 +161,12 @@ class SyncSession:
         return self._has_listing
 
     def held_versions(self, paths: Iterable[str]) -> dict[str, Version]:
-        """Return the versions of those files that are in the local copy."""
+        """Return the versions of those files that are in the local copy, and kept in step.
+
+        A file that somebody looked at once and nobody wants any more is left as it was: it tells nothing of today.
+        """
         found = ((path, self._copy.held(path)) for path in paths)
-        return {path: held.version for path, held in found if held is not None}
+        return {path: held.version for path, held in found if held is not None and self._copy.is_in_step(path, held)}
 
     async def reconsider(self, paths: Iterable[str]) -> None:
         """Have files copied that ``wants`` says yes to from now on."""
