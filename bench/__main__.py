@@ -11,7 +11,22 @@ from pathlib import Path
 
 import uvloop
 
-from bench.cases import append, big, browser, formats, idle, ingest, initial, logs, mixed, mlruns, resync, runs, series
+from bench.cases import (
+    append,
+    big,
+    browser,
+    formats,
+    idle,
+    ingest,
+    initial,
+    logs,
+    mixed,
+    mlruns,
+    resync,
+    runs,
+    series,
+    startup,
+)
 from bench.figures import Result
 from bench.lab import Lab, Options
 from bench.report import print_result, write_result
@@ -31,6 +46,7 @@ CASES: Mapping[str, Callable[[Lab], Awaitable[Result]]] = {
     "mixed": mixed.run,
     "browser": browser.run,
     "mlruns": mlruns.run,
+    "startup": startup.run,
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,7 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "__version__"]
 
-__version__ = version("runferry")
+__version__ = "0.1.0"  # the only place; asking the installed package takes longer than all else here
 
 
 def __getattr__(name: str) -> object:

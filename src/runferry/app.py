@@ -17,7 +17,6 @@ from typing import Any
 import orjson
 import uvicorn
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from runferry.api import (
@@ -57,7 +56,6 @@ def create_app(settings: Settings, *, service: Service | None = None, admission:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             app.state.service = service or await stack.enter_async_context(Service(settings))
-            await run_in_threadpool(app.openapi)  # makes every route and loads what runs them; else first requests do
             yield
 
     api = build_api(lifespan)

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
 from starlette.types import Lifespan
 
 from runferry import __version__
@@ -29,6 +30,8 @@ from runferry.api import (
     table,
     unified,
 )
+from runferry.api.access import SCHEMA
+from runferry.api.answers import ErrorAnswer, RateLimitAnswer
 from runferry.api.errors import install_error_handlers
 
 EXAMPLES = Path(__file__).with_name("examples.json")
@@ -49,7 +52,7 @@ def build_api(lifespan: Lifespan[FastAPI]) -> FastAPI:
         title="Runferry",
         version=__version__,
         description=DESCRIPTION,
-        openapi_url="/api/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -73,10 +76,19 @@ def build_api(lifespan: Lifespan[FastAPI]) -> FastAPI:
         demo,
         legacy_ssh,
     ):
-        app.include_router(module.router)
+        app.router.routes.extend(module.router.routes)  # include_router would make each of them a second time
     install_error_handlers(app)
-    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+    install_description(app)
     return app
+
+
+def install_description(app: FastAPI) -> None:
+    """Give the API's description to those who ask: making it takes as long as half of all else at the start."""
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
+
+    @app.get("/api/openapi.json", include_in_schema=False)
+    def show_description() -> JSONResponse:  # in a thread, where nobody waits for it but who asked
+        return JSONResponse(app.openapi())
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -89,7 +101,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
                 operation["responses"].pop("422", None)
                 if (name := f"{method} {path}") in examples:
                     operation["responses"]["200"]["content"]["application/json"]["example"] = examples[name]
+        shapes = document["components"]["schemas"]
         for name in ("HTTPValidationError", "ValidationError"):
-            document["components"]["schemas"].pop(name, None)
+            shapes.pop(name, None)
+        for shape in (ErrorAnswer, RateLimitAnswer):  # which the routes only name
+            shapes[shape.__name__] = shape.model_json_schema(mode="serialization", ref_template=SCHEMA)
         app.openapi_schema = document
     return app.openapi_schema

@@ -14,6 +14,7 @@ from typing import Any, cast
 import httpx
 
 from runferry.cli.exits import find_exit_code
+from runferry.cli.loading import loading
 from runferry.cli.options import TOKEN_VARIABLE, ServerChoice
 from runferry.config import load_settings
 from runferry.errors import InvalidRequest, RunferryError
@@ -146,7 +147,8 @@ async def open_client(choice: ServerChoice) -> AsyncIterator[Client]:
                 await client.get("/api/health")
             yield client
         return
-    from runferry.demo.hosting import hosting  # a second to load, which talking to a running server need not wait for
+    with loading():
+        from runferry.demo.hosting import hosting
 
     settings = load_settings(choice.data_dir, port=0, host="127.0.0.1")
     async with hosting(settings, is_resuming=False) as own, make_http(ServerAddress(own)) as http:
@@ -203,8 +205,11 @@ def read_object(response: httpx.Response) -> Json:
 
 
 def make_http(address: ServerAddress) -> httpx.AsyncClient:
+    is_tls = httpx.URL(address.url).scheme == "https"  # the authorities' list takes longer to read than an answer
     # Without trust_env a proxy of the environment never sees what goes to this machine.
-    return httpx.AsyncClient(base_url=address.url, headers=address.headers, timeout=ANSWER_SECONDS, trust_env=False)
+    return httpx.AsyncClient(
+        base_url=address.url, headers=address.headers, timeout=ANSWER_SECONDS, trust_env=False, verify=is_tls
+    )
 
 
 def check_url(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runferry.cli.loading import loading
 from runferry.cli.options import DataDirOption
 from runferry.cli.running import fail, run
 from runferry.cli.terminal import Terminal
@@ -49,8 +50,9 @@ def serve(
     It serves the API and the web page, and goes on with the syncs that were active before. While there is nothing to
     show, the page offers the demo of `runferry demo`.
     """
-    from runferry.app import serve as serve_app  # it takes a second to load: only here
-    from runferry.demo.stage import find_stage
+    with loading():
+        from runferry.app import serve as serve_app
+        from runferry.demo.stage import find_stage
 
     terminal = Terminal()
 
@@ -74,7 +76,7 @@ def serve(
 
 def admit(token_file: Path | None, *, wants_token: bool, names: list[str]) -> Admission:
     """Return who may talk to the server. Raises InvalidRequest for options that contradict each other."""
-    from runferry.api import Admission  # as above
+    from runferry.api import Admission  # with the rest: only here
 
     if wants_token and token_file is not None:
         raise InvalidRequest("--token makes a token and --token-file names one: give one of them.")
@@ -101,7 +103,8 @@ def demo(port: PortOption = None, seconds: ForOption = None) -> None:
 
     Starts a real SSH server over a sample tree, trainings that write it, and a Runferry that mirrors it.
     """
-    from runferry.demo.show import DemoOptions, run_demo  # as above
+    with loading():
+        from runferry.demo.show import DemoOptions, run_demo
 
     options = DemoOptions(port=port, seconds=seconds)
 

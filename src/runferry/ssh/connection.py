@@ -15,7 +15,8 @@ import asyncssh
 
 from runferry.blocking import in_thread
 from runferry.errors import AuthenticationFailed, ConnectionFailed, ConnectTimeout, RunferryError
-from runferry.ssh.credentials import Credentials, load_given_keys
+from runferry.ssh.credentials import Credentials
+from runferry.ssh.given_keys import load_given_keys
 from runferry.ssh.hostkeys import HostKeys
 from runferry.ssh.identities import Identities
 from runferry.ssh.link import WINDOW, Link, Passed, close_hops, close_proxy

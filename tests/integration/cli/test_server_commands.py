@@ -67,6 +67,15 @@ def test_a_server_that_does_not_answer_has_its_own_exit_code(cli: Cli) -> None:
     assert cli.run("runs", "--url", "nonsense").code == 2
 
 
+def test_what_only_asks_a_server_loads_none_of_what_makes_one(cli: Cli) -> None:
+    cli.environment["PYTHONPROFILEIMPORTTIME"] = "1"
+    with closed_port() as port:
+        for words in (("--help",), ("runs", "--url", f"http://127.0.0.1:{port}")):
+            loaded = {line.rpartition("|")[2].strip() for line in cli.run(*words).err.splitlines()}
+            assert "runferry.cli.runs" in loaded
+            assert not loaded & {"alembic", "asyncssh", "fastapi", "numpy", "sqlalchemy", "uvicorn"}
+
+
 def test_connect_shows_the_fingerprint_and_knows_it_the_next_time(cli: Cli, sshd: Sshd, key: Key) -> None:
     with cli.serve():
         first = cli.run("connect", at(sshd), *key)

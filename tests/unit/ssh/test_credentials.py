@@ -10,7 +10,8 @@ import asyncssh
 import pytest
 
 from runferry.errors import InvalidCredentials
-from runferry.ssh.credentials import Credentials, Secret, load_given_keys
+from runferry.ssh.credentials import Credentials, Secret
+from runferry.ssh.given_keys import load_given_keys
 
 
 def test_a_secret_shows_as_stars_however_it_is_printed() -> None:
