@@ -153,51 +153,45 @@ async def test_a_size_that_disagrees_with_the_bytes_is_told_and_never_read_in_a_
         assert files_below(local).get(name, b"") in {b"", b"x" * 50}
 
 
-async def test_a_listing_that_never_ends_is_left_at_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "MOST_ENTRIES", 10_000)
-
-    async def tell(talk: Talk, number: int, body: dict[str, Any]) -> None:
-        for part in itertools.count():
-            await talk.say(wire.PART, number, {"e": [["", [row(f"{part}-{n}", 1) for n in range(1000)]]]})
-
-    async with Liar() as liar, Ferry(tmp_path) as ferry:
-        liar.lies[wire.FOLLOW] = tell
-        local = await mirror(ferry, liar)
-        assert "more than 10000 names" in str((await failing(ferry)).progress.last_error)
-        assert files_below(local) == {}
+async def list_for_ever(liar: Liar, talk: Talk, number: int) -> None:
+    for part in itertools.count():
+        await talk.say(wire.PART, number, {"e": [["", [row(f"{part}-{n}", 1) for n in range(1000)]]]})
 
 
-async def test_a_root_that_grows_without_end_change_by_change_is_left_at_the_limit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def change_for_ever(liar: Liar, talk: Talk, number: int) -> None:
+    await liar.list_to(talk, number, {})
+    end = {"root": [1, 2], "clock": CLOCK, "complete": False}
+    for part in range(100):
+        rows = [row(f"{part}-{n}", 0, kind=1) for n in range(100)]
+        await talk.say(wire.PART, number, {"e": [["", rows]], "end": end})
+
+
+async def answer_pings_alone(liar: Liar, talk: Talk, number: int) -> None:
+    """Say nothing, and go on answering whatever else is asked."""
+
+
+ENDLESS = [
+    (list_for_ever, (parts, "MOST_ENTRIES", 10_000), "more than 10000 names"),
+    (change_for_ever, (copy, "MOST_ENTRIES", 3000), "More than 3000 names"),
+    (answer_pings_alone, (remote_agent, "ANSWER_TIMEOUT", 0.5), "has not answered"),
+]
+
+
+@pytest.mark.parametrize(("lie", "limit", "told"), ENDLESS, ids=[lie.__name__ for lie, _, _ in ENDLESS])
+async def test_a_listing_that_never_ends_or_never_begins_is_left_at_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: Any, limit: tuple[Any, str, float], told: str
 ) -> None:
-    monkeypatch.setattr(copy, "MOST_ENTRIES", 3000)
+    monkeypatch.setattr(*limit)
 
     async with Liar() as liar, Ferry(tmp_path) as ferry:
 
         async def tell(talk: Talk, number: int, body: dict[str, Any]) -> None:
-            await liar.list_to(talk, number, {})
-            end = {"root": [1, 2], "clock": CLOCK, "complete": False}
-            for part in range(100):
-                rows = [row(f"{part}-{n}", 0, kind=1) for n in range(100)]
-                await talk.say(wire.PART, number, {"e": [["", rows]], "end": end})
+            await lie(liar, talk, number)
 
         liar.lies[wire.FOLLOW] = tell
-        await mirror(ferry, liar)
-        assert "More than 3000 names" in str((await failing(ferry)).progress.last_error)
-
-
-async def test_a_server_that_answers_pings_and_nothing_else_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(remote_agent, "ANSWER_TIMEOUT", 0.5)
-
-    async def stall(talk: Talk, number: int, body: dict[str, Any]) -> None:
-        """Say nothing, and go on answering whatever else is asked."""
-
-    async with Liar() as liar, Ferry(tmp_path) as ferry:
-        liar.lies[wire.FOLLOW] = stall
-        await mirror(ferry, liar)
-        assert "has not answered" in str((await failing(ferry)).progress.last_error)
+        local = await mirror(ferry, liar)
+        assert told in str((await failing(ferry)).progress.last_error)
+        assert files_below(local) == {}
 
 
 async def test_a_file_without_end_leaves_the_reserve_of_the_disk_alone(

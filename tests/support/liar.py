@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from types import TracebackType
 from typing import Any
 
 import asyncssh
 
 from runferry.agent import wire
 from runferry.agent.main import marker
-from runferry.service.connections import ConnectRequest
-from runferry.ssh.credentials import Credentials, Secret
-from runferry.ssh.target import Target
-from tests.support.network import HOST
+from tests.support.lying_server import LyingServer
 
 Row = list[Any]
 CLOCK = 1_700_000_100_000_000_000
@@ -48,24 +44,18 @@ class Talk:
 Lie = Callable[[Talk, int, dict[str, Any]], Awaitable[None]]
 
 
-class Liar:
+class Liar(LyingServer):
     """Answers honestly of an empty root, but where ``lies`` has something else for a kind of request.
 
     ``rows`` are listed, by directory; ``contents`` are what reads give, whatever the listing says.
     """
 
     def __init__(self) -> None:
+        super().__init__(process_factory=self._handle, encoding=None)
         self.rows: dict[str, list[Row]] = {}
         self.contents: dict[str, bytes] = {}
         self.lies: dict[int, Lie] = {}
         self.asked: list[int] = []
-        self._server: asyncssh.SSHAcceptor | None = None
-
-    @property
-    def request(self) -> ConnectRequest:
-        assert self._server is not None
-        credentials = Credentials(password=Secret("x"), use_agent=False)
-        return ConnectRequest(Target(HOST, self._server.get_port(), "u"), credentials)
 
     async def list_to(self, talk: Talk, number: int, rows: Mapping[str, list[Row]], *, kind: int = wire.PART) -> None:
         """Tell a whole listing, in parts that fit their frames."""
@@ -135,25 +125,3 @@ class Liar:
             await talk.say_raw(wire.DATA, number, some)
         end = {"stable": True, "clock": CLOCK, "v": [len(data), OLD, OLD, 7, 1], "head": "", "tail": ""}
         await talk.say(wire.RESULT, number, end)
-
-    async def __aenter__(self) -> Liar:
-        self._server = await asyncssh.listen(
-            HOST, 0,
-            server_factory=_Open,
-            server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
-            process_factory=self._handle,
-            encoding=None,
-        )  # fmt: skip
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        await self._server.wait_closed()
-
-
-class _Open(asyncssh.SSHServer):
-    def begin_auth(self, username: str) -> bool:
-        return False

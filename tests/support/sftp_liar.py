@@ -7,14 +7,10 @@ from __future__ import annotations
 import asyncio
 import stat
 from collections.abc import AsyncIterator, Callable, Iterable
-from types import TracebackType
 
 import asyncssh
 
-from runferry.service.connections import ConnectRequest
-from runferry.ssh.credentials import Credentials, Secret
-from runferry.ssh.target import Target
-from tests.support.network import HOST
+from tests.support.lying_server import LyingServer
 
 OLD = 1_700_000_000
 Listing = Iterable[asyncssh.SFTPName]
@@ -32,7 +28,7 @@ def link() -> asyncssh.SFTPAttrs:
     return asyncssh.SFTPAttrs(permissions=stat.S_IFLNK | 0o777, size=1, atime=OLD, mtime=OLD)
 
 
-class SftpLiar:
+class SftpLiar(LyingServer):
     """Tells of the root ``/r`` with ``files``, and gives ``contents`` whatever the listing says.
 
     ``listing`` makes up any directory; ``target`` is where every link leads; with ``is_stalled`` set, nothing of ``/r``
@@ -40,6 +36,7 @@ class SftpLiar:
     """
 
     def __init__(self) -> None:
+        super().__init__(sftp_factory=lambda channel: _Sftp(channel, self))
         self.files: dict[bytes, asyncssh.SFTPAttrs] = {}
         self.contents: Callable[[bytes, int, int], bytes] = lambda path, offset, size: b""
         self.listing: Callable[[bytes], Listing] = self._list_root
@@ -47,13 +44,6 @@ class SftpLiar:
         self.home = b"/h"
         self.is_stalled = False
         self.reads = 0
-        self._server: asyncssh.SSHAcceptor | None = None
-
-    @property
-    def request(self) -> ConnectRequest:
-        assert self._server is not None
-        credentials = Credentials(password=Secret("x"), use_agent=False)
-        return ConnectRequest(Target(HOST, self._server.get_port(), "u"), credentials)
 
     def find(self, path: bytes) -> asyncssh.SFTPAttrs:
         if path in (b"/r", b"/h", b"/"):
@@ -65,27 +55,6 @@ class SftpLiar:
 
     def _list_root(self, path: bytes) -> Listing:
         return [asyncssh.SFTPName(name, attrs=attrs) for name, attrs in self.files.items()] if path == b"/r" else []
-
-    async def __aenter__(self) -> SftpLiar:
-        self._server = await asyncssh.listen(
-            HOST, 0,
-            server_factory=_Open,
-            server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
-            sftp_factory=lambda channel: _Sftp(channel, self),
-        )  # fmt: skip
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
-        await self._server.wait_closed()
-
-
-class _Open(asyncssh.SSHServer):
-    def begin_auth(self, username: str) -> bool:
-        return False
 
 
 class _Sftp(asyncssh.SFTPServer):
