@@ -199,6 +199,7 @@ class ServerInfo:
     filesystem: str = ""
     inotify_watches: int = 0
     precise_times: bool = True  # False: whole seconds only (SFTP)
+    is_stopgap: bool = False  # a better transport was only slow to answer
     tried: tuple[str, ...] = ()  # what the bootstrap tried, in order, a sentence each
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from tests.support.following import Following
 from tests.support.pythons import find_python, folder_with
 from tests.support.sshd import Sshd
 from tests.support.trees import picture, public_folder, write
+from tests.support.waiting import eventually
 
 from runferry.errors import RemoteFailed
 from runferry.model import Chunk, Content, Digest
 from runferry.remote.base import Priority, Remote
 from runferry.remote.channel import AgentOptions
 from runferry.remote.open import open_remote
+from runferry.remote.retry import RetryingRemote
 
 SHORT = AgentOptions(hello_timeout=3.0)
 MakeSshd = Callable[..., Sshd]
@@ -67,6 +70,28 @@ async def test_a_python3_that_is_too_old_or_broken_is_passed_over(make_sshd: Mak
     assert remote.info.python.startswith("3.8.")
     await remote.close()
     await link.close()
+
+
+async def test_an_agent_that_was_only_slow_is_tried_again_and_takes_over_from_sftp(
+    make_sshd: MakeSshd, tmp_path: Path
+) -> None:
+    busy = write(tmp_path / "busy")
+    folder = tmp_path / "bin"
+    python = write(folder / "python3", f'#!/bin/sh\n[ -e {busy} ] && exec sleep 30\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    server = make_sshd(path=f"{folder}:/usr/bin:/bin")
+    link = await open_to(server, key_of(server), tmp_path)
+    remote = RetryingRemote(lambda: open_remote(link, options=SHORT), look_after=[0.1])
+    try:
+        assert (await remote.ensure_open()).transport == "sftp"
+        assert "did not answer within 3 s" in remote.info.reason
+        assert "tried again" in remote.info.reason
+        busy.unlink()
+        await eventually(lambda: remote.info.transport == "agent", within=20, what="the agent to take over")
+        await work_with(remote, tmp_path / "root")
+    finally:
+        await remote.close()
+        await link.close()
 
 
 @pytest.mark.parametrize("shell", ["/bin/bash", "/usr/bin/fish", "/usr/bin/tcsh", "/bin/sh"])

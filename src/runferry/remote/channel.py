@@ -54,6 +54,10 @@ class AgentOptions:
     watch_budget: int | None = None
 
 
+class AgentLate(RemoteFailed):
+    """It did not answer in time; another time it may."""
+
+
 class AgentSession(asyncssh.SSHClientSession[bytes]):
     """One agent's channel: ``stdin`` goes out at once, stdout to the dialogue; the end of stderr is kept."""
 
@@ -126,7 +130,8 @@ class AgentSession(asyncssh.SSHClientSession[bytes]):
 async def open_agent(link: Carrier, options: AgentOptions | None = None) -> AgentRemote:
     """Start an agent over ``link`` and return it once it has introduced itself.
 
-    Raises RemoteFailed with the reason where none comes up, ConnectionLost where the link breaks.
+    Raises RemoteFailed with the reason where none comes up, AgentLate where another one may, ConnectionLost where the
+    link breaks.
     """
     options = options or AgentOptions()
     nonce = secrets.token_hex(16)
@@ -145,7 +150,7 @@ async def open_agent(link: Carrier, options: AgentOptions | None = None) -> Agen
     except TimeoutError:
         await session.close()
         said = f" It printed: {clean(session.dialogue.noise[-200:])}" if session.dialogue.noise else ""
-        raise RemoteFailed(f"The agent did not answer within {options.hello_timeout:.0f} s.{said}") from None
+        raise AgentLate(f"The agent did not answer within {options.hello_timeout:.0f} s.{said}") from None
     except (RunferryError, wire.Violation, asyncio.CancelledError) as error:
         await session.close()
         if isinstance(error, wire.Violation):

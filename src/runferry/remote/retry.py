@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from itertools import chain, repeat
 from typing import TypeVar
 
-from runferry.errors import ConnectionLost
+from runferry.errors import ConnectionLost, RunferryError
 from runferry.model import (
     Change,
     Chunk,
@@ -31,15 +32,28 @@ PAUSES = (0.0, 0.5, 2.0)
 """Seconds before each further try of one call."""
 
 
+LOOK_AFTER = (60.0, 120.0, 300.0, 900.0)
+"""Seconds until something better than a stopgap is looked for; the last of them again and again."""
+
+
 class RetryingRemote:
     """See ``base``. ``open`` makes a working remote (it may wait until the link is back) or raises.
+    One that is a stopgap is exchanged for the first better one that opens beside it.
 
     Nothing is opened before the first call; ``info`` says ``transport=""`` until then.
     """
 
-    def __init__(self, open: Callable[[], Awaitable[Remote]], *, pauses: Sequence[float] = PAUSES) -> None:
+    def __init__(
+        self,
+        open: Callable[[], Awaitable[Remote]],
+        *,
+        pauses: Sequence[float] = PAUSES,
+        look_after: Sequence[float] = LOOK_AFTER,
+    ) -> None:
         self._open = open
         self._pauses = tuple(pauses)
+        self._look_after = tuple(look_after)
+        self._looking: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
         self._current: Remote | None = None
         self._info = ServerInfo(transport="")
@@ -127,6 +141,9 @@ class RetryingRemote:
 
     async def close(self) -> None:
         self._is_closed = True
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait([self._looking])
         remote, self._current = self._current, None
         if remote is not None:
             await remote.close()
@@ -155,10 +172,28 @@ class RetryingRemote:
                     await remote.close()
                     raise ConnectionLost("The connection to the server was closed.")
                 self._current, self._info = remote, remote.info
+                if remote.info.is_stopgap:
+                    self._looking = asyncio.create_task(self._look_for_better(remote))
             return self._current
 
     async def _drop(self, remote: Remote) -> None:
         """Forget a remote that is lost, unless another call has done so already."""
         if self._current is remote:
             self._info, self._current = remote.info, None
+            if self._looking is not None:
+                self._looking.cancel()
             await remote.close()
+
+    async def _look_for_better(self, stopgap: Remote) -> None:
+        """Now and then open another one; take its place once it is no stopgap. Calls under way are asked again."""
+        for pause in chain(self._look_after, repeat(self._look_after[-1])):
+            await asyncio.sleep(pause)
+            try:
+                found = await self._open()
+            except RunferryError:
+                continue
+            if not found.info.is_stopgap:
+                self._current = found
+                await stopgap.close()
+                return
+            await found.close()
