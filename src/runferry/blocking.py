@@ -1,10 +1,12 @@
-"""The one door from asyncio to blocking work: files, hashing, SQLite. It never touches the network."""
+"""The one door from asyncio to blocking work (files, hashing, SQLite), and work that is not left half done. It never
+touches the network.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,3 +24,22 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     except asyncio.CancelledError:
         await asyncio.wait([work])
         raise
+
+
+async def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` to its end and return its result, also to a caller that is cancelled meanwhile: the cancellation
+    comes at the next await, so that what was done can be written down before.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        cancel_later()
+        return task.result()
+
+
+def cancel_later() -> None:
+    """Cancel the caller at its next await."""
+    if (caller := asyncio.current_task()) is not None:
+        caller.cancel()

@@ -10,18 +10,18 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from runferry.blocking import in_thread
+from runferry.agent.wire import PIECE
+from runferry.blocking import cancel_later, finish, in_thread
 from runferry.model import Chunk, Content, Entry, Problem, ProblemCode
 from runferry.remote.base import CHUNK, SMALL_FILE, Priority, Remote
 from runferry.store.files import Landing, LocalTree, StagedFile, content_hash
 from runferry.store.sync_state import Held, Partial, SyncState
 from runferry.sync.attention import Arrival, Attention
 from runferry.sync.plan import RACY_NS, is_racy, may_grow
+from runferry.sync.ranges import Ranges
 from runferry.sync.settle import looks_torn
 from runferry.sync.window import Window
 
@@ -92,7 +92,7 @@ class Fetcher:
         async with self._window.room_for(size):
             answers = self._remote.read_many(self._root, list(jobs), priority=priority)
             async for batch in answers:
-                yield await self._land_batch(batch, jobs)
+                yield await finish(self._land_batch(batch, jobs))
 
     async def _land_batch(self, batch: Sequence[Content | Problem], jobs: Mapping[str, Held | None]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -145,7 +145,13 @@ class Fetcher:
         last: Landed | None = None
         for _ in range(64):
             at = offset + len(pending)
-            chunk = await self._read_on(path, at, pending)
+            try:
+                chunk = await self._read_on(path, at, pending)
+            except asyncio.CancelledError:
+                if last is None:
+                    raise
+                cancel_later()
+                return last  # what was appended need not come again
             if isinstance(chunk, Problem):
                 return last or chunk
             if chunk is None:
@@ -159,7 +165,7 @@ class Fetcher:
             end = offset + len(pending)
             if pending:
                 mtime = chunk.version.mtime_ns
-                await in_thread(self._tree.append, path, pending, offset=offset, mtime_ns=mtime)
+                await finish(in_thread(self._tree.append, path, pending, offset=offset, mtime_ns=mtime))
                 self._on_bytes(len(pending))
             last = self._grown(path, held, chunk, end, start)
             offset, pending = end, b""
@@ -239,12 +245,16 @@ class Fetcher:
                 self.attention.spoil(entry.path)
                 await in_thread(staged.reset)
                 return Again(entry.path, 0.5)
-            version = replace(last.version, size=entry.size)
-            await in_thread(self._tree.land_staged, name, entry.path, mtime_ns=version.mtime_ns)
-            self.attention.land(entry.path)
+            return await finish(self._land(entry, held, staged, last, name=name))
         finally:
             self.attention.spoil(entry.path)
             staged.close()
+
+    async def _land(self, entry: Entry, held: Held | None, staged: StagedFile, last: Chunk, *, name: str) -> Landed:
+        """Swap a staged file in."""
+        version = replace(last.version, size=entry.size)
+        await in_thread(self._tree.land_staged, name, entry.path, mtime_ns=version.mtime_ns)
+        self.attention.land(entry.path)
         await self._forget_partial(entry.path)
         generation = held.generation + 1 if held else 0
         racy = is_racy(last.version, last.clock_ns)
@@ -268,54 +278,44 @@ class Fetcher:
 
     async def _fill(self, entry: Entry, staged: StagedFile, growing: bool) -> Chunk | Outcome:
         """Read up to ``entry.size``; returns the last chunk, or why it cannot be this version."""
-        last: Chunk | None = None
-        async with aclosing(self._ranges(entry.path, staged.length, entry.size)) as chunks:
-            async for chunk in chunks:
-                if isinstance(chunk, Problem):
-                    return chunk
-                if not chunk.data or not _continues(chunk, entry, growing) or not self.is_wanted(entry.path):
-                    return Again(entry.path, 0.5)
-                await in_thread(staged.add, chunk.data)
-                self.attention.grow(entry.path, staged.length)
-                self._on_bytes(len(chunk.data))
-                last = chunk
+        last: Chunk | Outcome | None = None
+
+        async def read(offset: int, length: int) -> Chunk | Problem:
+            where = (self._root, entry.path)
+            return await self._remote.read(*where, offset=offset, length=length, priority=Priority.BULK)
+
+        # A link that breaks costs the ranges that have not come whole. SFTP opens the file anew for each.
+        most = PIECE if self._remote.info.transport == "agent" else CHUNK
+        async with Ranges(read, self._window, start=staged.length, end=entry.size, most=most) as ranges:
+            try:
+                while await ranges.wait():
+                    last = await self._stage(entry, staged, ranges, growing=growing)
+                    if not isinstance(last, Chunk):
+                        return last
+            except asyncio.CancelledError:  # as a broken link does: what has come need not come again
+                await self._stage(entry, staged, ranges, growing=growing)
+                raise
         if last is None:
-            found = await self._remote.read(
-                self._root, entry.path, offset=max(0, entry.size - 1), length=1, priority=Priority.BULK
-            )
+            found = await read(max(0, entry.size - 1), 1)
             if isinstance(found, Problem):
                 return found
             return found if _continues(found, entry, growing) else Again(entry.path, 0.5)
         return last
 
-    async def _ranges(self, path: str, start: int, end: int) -> AsyncGenerator[Chunk | Problem, None]:
-        """Read ``start`` to ``end`` in order, with several requests under way."""
-        under_way: deque[asyncio.Task[list[Chunk | Problem]]] = deque()
-        offset = start
-        try:
-            while offset < end or under_way:
-                while offset < end and len(under_way) * self._window.chunk < self._window.size:
-                    length = min(self._window.chunk, end - offset)
-                    under_way.append(asyncio.create_task(self._read_range(path, offset, length)))
-                    offset += length
-                for chunk in await under_way.popleft():
-                    yield chunk
-        finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
-
-    async def _read_range(self, path: str, offset: int, length: int) -> list[Chunk | Problem]:
-        """Read exactly ``length`` bytes, in more than one piece where an answer was short."""
-        pieces: list[Chunk | Problem] = []
-        async with self._window.room_for(length):
-            while length:
-                piece = await self._remote.read(self._root, path, offset=offset, length=length, priority=Priority.BULK)
-                pieces.append(piece)
-                if isinstance(piece, Problem) or not piece.data:
-                    break
-                offset, length = offset + len(piece.data), length - len(piece.data)
-        return pieces
+    async def _stage(self, entry: Entry, staged: StagedFile, ranges: Ranges, *, growing: bool) -> Chunk | Outcome:
+        """Write down what has come; returns its last chunk, or why it cannot be this version."""
+        last: Chunk | Outcome = Again(entry.path, 0.5)
+        for offset, chunk in ranges.take():
+            if isinstance(chunk, Problem):
+                return chunk
+            is_lost = offset != staged.length  # what comes before it could not be written
+            if not chunk.data or is_lost or not _continues(chunk, entry, growing) or not self.is_wanted(entry.path):
+                return Again(entry.path, 0.5)
+            await in_thread(staged.add, chunk.data)
+            self.attention.grow(entry.path, staged.length)
+            self._on_bytes(len(chunk.data))
+            last = chunk
+        return last
 
     async def _is_same_as_staged(self, entry: Entry, staged: StagedFile) -> bool:
         found = await self._remote.digest(self._root, entry.path, length=staged.length)
