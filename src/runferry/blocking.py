@@ -5,7 +5,8 @@ touches the network.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
 from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -22,7 +23,7 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
-        await asyncio.wait([work])
+        await wait_out([work])
         raise
 
 
@@ -34,9 +35,22 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        await asyncio.wait([task])
+        with suppress(asyncio.CancelledError):  # another one
+            await wait_out([task])
         cancel_later()
         return task.result()
+
+
+async def wait_out(tasks: Collection[asyncio.Future[Any]]) -> None:
+    """Return when all of them have ended. Cancelling the caller, however often, takes effect only then."""
+    cancelled: asyncio.CancelledError | None = None
+    while pending := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(pending)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 def cancel_later() -> None:

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
+from runferry.blocking import wait_out
 from runferry.errors import RunferryError
 
 
 async def run_until_one_fails(works: Iterable[Coroutine[Any, Any, None]]) -> list[RunferryError]:
-    """Run endless works side by side; when one fails end the others, and return the errors.
+    """Run endless works side by side; when one fails, or the caller is cancelled, end the others; return the errors.
 
     No TaskGroup: Python 3.11's loses a cancellation that meets an error, and then stopping would take for ever.
     Anything but a RunferryError is raised.
@@ -21,7 +22,7 @@ async def run_until_one_fails(works: Iterable[Coroutine[Any, Any, None]]) -> lis
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks)
+        await wait_out(tasks)
     failures = [error for task in tasks if not task.cancelled() and (error := task.exception()) is not None]
     errors = [error for error in failures if isinstance(error, RunferryError)]
     for bug in failures:

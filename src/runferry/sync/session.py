@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 
-from runferry.blocking import in_thread
+from runferry.blocking import in_thread, wait_out
 from runferry.errors import (
     AccessDenied,
     ConnectionFailed,
@@ -283,7 +283,7 @@ class SyncSession:
             return await run_until_one_fails(works)
         finally:
             preparing.cancel()
-            await asyncio.wait([preparing])
+            await wait_out([preparing])
 
     # Noticing
 
@@ -306,6 +306,9 @@ class SyncSession:
             self._touched |= {entry.path for entry in change.upserts} | set(change.removed)
         self._clock.set(change.clock_ns)
         await self._make_directories(self._copy.absorb(change))
+        if change.is_part:
+            await self._backlog.announce()
+            return
         if change.complete:
             self._scans += 1
             self._has_listing = True
