@@ -111,6 +111,7 @@ class Change:
     """What differs from the snapshot (or change) before it.
 
     ``complete`` is True for the first of a ``follow``: it then holds the whole tree and replaces what was known.
+    Changes before it have ``is_part``: what has been seen of the tree, each entry of which comes again with the whole.
     ``unsure`` lists directories (by path) that could not be read this time: their content counts as unchanged,
     never as deleted.
     """
@@ -122,6 +123,7 @@ class Change:
     unsure: tuple[str, ...] = ()
     clock_ns: int = 0
     complete: bool = False
+    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)

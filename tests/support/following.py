@@ -27,7 +27,7 @@ class Following:
 
     async def __aenter__(self) -> Following:
         self.task = asyncio.create_task(self._follow())
-        await self.until(lambda: bool(self.changes), what="the whole tree is told")
+        await self.until(lambda: any(change.complete for change in self.changes), what="the whole tree is told")
         return self
 
     async def __aexit__(

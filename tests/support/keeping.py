@@ -10,7 +10,6 @@ from types import TracebackType
 
 from runferry.model import Problem
 from runferry.remote.base import Remote
-from runferry.remote.local import LocalRemote
 from runferry.remote.retry import RetryingRemote
 from runferry.store.db import Database
 from runferry.store.files import LocalTree
@@ -19,6 +18,7 @@ from runferry.sync.session import SyncSession
 from runferry.sync.spec import Commit, Hooks, Mode, Progress, SessionState, SyncSpec
 from tests.support.ferry import directories_below, files_below
 from tests.support.indexing import add_sync
+from tests.support.parted import PartedRemote
 from tests.support.waiting import eventually
 
 CALM = frozenset({SessionState.WATCHING, SessionState.IDLE, SessionState.HALTED})
@@ -28,7 +28,7 @@ MakeTree = Callable[[Path, Path], LocalTree]
 
 
 async def open_local() -> Remote:
-    return LocalRemote()
+    return PartedRemote(2)
 
 
 class Keeper:

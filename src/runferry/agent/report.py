@@ -4,7 +4,7 @@ A part is a dict with any of ``e`` entries ``[[directory, [[name, kind, size, mt
 device, links, target?], ..]], ..]``, ``r`` removed paths, ``p`` problems ``[[path, code, message], ..]``,
 ``u`` unsure directories, ``n`` notes. The last one has ``end`` ``{"root": [device, inode], "clock": ns,
 "complete": bool}``, or ``void``: forget the parts since the last end. A path that is both removed and an
-entry is there.
+entry is there. The first part of a whole tree that is told to be followed has ``begin``, the clock (ns) at its start.
 """
 
 import time
@@ -35,6 +35,10 @@ class Report:
         self._rows: List[List[Any]] = []
         self.is_empty = True
         self.has_removed = False
+
+    def begin(self, clock: int) -> None:
+        """Say that a whole tree follows, and what this machine's clock (ns) is now."""
+        self._part["begin"] = clock
 
     def upsert(self, directory: str, name: str, record: Record) -> None:
         """Tell of a new or changed name; its problem, if it has one, goes with it."""

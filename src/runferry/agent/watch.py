@@ -74,6 +74,7 @@ class Follower:
         self._survey = Survey(self._root, self._interval, self._watches)
         self._noted = ""
         report = Report(self._emit)
+        report.begin(int(clock * 1e9))
         self._survey.begin(self._identity[0], report)
         self._note(report)
         report.end(self._identity, int(clock * 1e9), True)

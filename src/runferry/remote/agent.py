@@ -93,7 +93,11 @@ class AgentRemote:
         has_begun = False
         async with self._dialogue.ask(wire.FOLLOW, body, subject=root, limit=_BACKLOG) as exchange:
             while True:
-                change = await self._take_change(exchange, assembly, patience=None if has_begun else ANSWER_TIMEOUT)
+                patience = None if has_begun else ANSWER_TIMEOUT
+                change = await self._take_change(exchange, assembly, patience=patience, may_be_part=not has_begun)
+                if change.is_part:
+                    yield change
+                    continue
                 for _ in range(_MERGED):
                     if not exchange.has_ready:
                         break
@@ -193,12 +197,22 @@ class AgentRemote:
         return {"root": check_root(root), "priority": int(priority), "squeeze": self._speed.is_slow, **fields}
 
     async def _take_change(
-        self, exchange: Exchange, assembly: Assembly, *, patience: float | None = ANSWER_TIMEOUT
+        self,
+        exchange: Exchange,
+        assembly: Assembly,
+        *,
+        patience: float | None = ANSWER_TIMEOUT,
+        may_be_part: bool = False,
     ) -> Change:
-        """Return the next change, of which the first part may take ``patience`` seconds (None: for ever)."""
+        """Return the next change, of which the first part may take ``patience`` seconds (None: for ever).
+
+        Where it ``may_be_part``, what has come of it is not waited with until more comes.
+        """
         with self._dialogue.strictly():
             change = assembly.add(read_body(await exchange.take(timeout=patience)))
             while change is None:
+                if may_be_part and not exchange.has_ready and (change := assembly.take_part()) is not None:
+                    break
                 change = assembly.add(read_body(await exchange.take(timeout=ANSWER_TIMEOUT)))
         while assembly.notes:
             self.add_tried(assembly.notes.pop(0))

@@ -100,6 +100,7 @@ class Remote(Protocol):
     def follow(self, root: str, *, interval: float) -> AsyncGenerator[Change, None]:
         """Yield the whole tree once (``complete``), then every difference, as soon as it is noticed.
 
+        Before the whole tree may come parts of it (``is_part``), so that nobody waits for the end of a long look.
         ``interval`` (seconds) bounds how long a change of a recently active file may stay unnoticed where no
         notification works. Nothing crosses the wire while nothing differs. Ends only by an exception or when closed.
         Raises NotFound, AccessDenied, NotADirectory when ``root`` is not (or no longer) a readable directory.

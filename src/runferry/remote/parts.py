@@ -16,11 +16,17 @@ MOST_ENTRIES = 5_000_000
 MOST_SIGNED, MOST_UNSIGNED = 2**63 - 1, 2**64 - 1
 """What a size or a time, and what an inode or a device, can be on any Linux, and in the index."""
 
+NOWHERE = RootIdentity(0, 0)
+"""What a change says of its root before it is known."""
+
 KINDS = (Kind.FILE, Kind.DIR, Kind.LINK, Kind.OTHER)
 
 
 class Assembly:
-    """Gathers parts until they make a change; ``notes`` are the sentences that came with them."""
+    """Gathers parts until they make a change; ``notes`` are the sentences that came with them.
+
+    Of a whole tree that begins to be told, ``take_part`` gives what has come since it was asked last.
+    """
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -28,9 +34,13 @@ class Assembly:
         self._removed: dict[str, None] = {}
         self._problems: dict[str, Problem] = {}
         self._unsure: list[str] = []
+        self._began_ns = 0
+        self._fresh: list[Entry] = []
 
     def add(self, part: Mapping[str, object]) -> Change | None:
         """Take in one part; return the change it completes, if it completes one."""
+        if "begin" in part:
+            self._began_ns = _read_clock(part["begin"])
         for group in _rows(part, "e"):
             self._add_group(group)
         for path in _rows(part, "r"):
@@ -49,6 +59,11 @@ class Assembly:
         end = part.get("end")
         return self._finish(end) if end is not None else None
 
+    def take_part(self) -> Change | None:
+        """Return what of the whole tree is new since the last call, or None."""
+        fresh, self._fresh = self._fresh, []
+        return Change(NOWHERE, tuple(fresh), clock_ns=self._began_ns, is_part=True) if fresh else None
+
     def _add_group(self, group: object) -> None:
         if not isinstance(group, list) or len(group) != 2 or not isinstance(group[1], list):
             raise wire.Violation("malformed entries")
@@ -59,6 +74,8 @@ class Assembly:
         for row in group[1]:
             entry = read_entry(prefix, row)
             self._upserts[entry.path] = entry
+            if self._began_ns:
+                self._fresh.append(entry)
 
     def _finish(self, end: object) -> Change:
         if not isinstance(end, dict):
@@ -82,6 +99,7 @@ class Assembly:
 
     def _clear(self) -> None:
         self._upserts, self._removed, self._problems, self._unsure = {}, {}, {}, []
+        self._began_ns, self._fresh = 0, []
 
 
 def read_entry(prefix: str, row: object) -> Entry:
@@ -157,6 +175,12 @@ def merge(first: Change, second: Change) -> Change:
 def is_empty(change: Change) -> bool:
     """Say whether a change says nothing."""
     return not (change.complete or change.upserts or change.removed or change.problems or change.unsure)
+
+
+def _read_clock(value: object) -> int:
+    if type(value) is not int or not 0 < value <= MOST_SIGNED:
+        raise wire.Violation("a clock that cannot be")
+    return value
 
 
 def _rows(part: Mapping[str, object], key: str) -> Sequence[object]:

@@ -27,7 +27,10 @@ from runferry.sync.twins import Twins
 LOOK_AGAIN_RACY = 2.2
 
 LAG_TRIES, LAG_AFTER, LAG_LOOK_AGAIN = 4, 0.05, 60.0
-"""A file of which less is given than is listed: how often it is asked for soon, after how long first, and later."""
+"""A file that is not read as it is listed: how often it is asked for soon, after how long first, and later."""
+
+NEWS_AFTER = 0.5
+"""Seconds in which the news of what has been read already should come."""
 
 ADOPTED_AFTER_NS = 60_000_000_000
 """How old a file must be for size and time alone to identify what landed before a crash."""
@@ -85,8 +88,9 @@ class Copy:
         self._tries: dict[str, int] = {}
         self._read_at_ns: dict[str, int] = {}
         self._disagreed: dict[str, tuple[Version, Version]] = {}
-        self._lagging: dict[str, tuple[Version, int]] = {}  # listed so, and so often not given whole
+        self._unmet: dict[str, tuple[Version, int]] = {}  # listed so, and so often not read so
         self._clock_ns = 0
+        self._considered: set[str] = set()  # of the look at the whole root that is being told
 
     @property
     def problems(self) -> list[Problem]:
@@ -112,6 +116,7 @@ class Copy:
         self._twins.start_over()
         self._troubles.clear()
         self._tries.clear()
+        self._considered.clear()
         for path, record in self._journal.records.items():
             if record.held is not None:
                 self._twins.settle(path, record.held)
@@ -138,22 +143,32 @@ class Copy:
             self._index(entry)
             self._scan_troubles.pop(entry.path, None)
         self._note_scan_problems(change)
-        if change.complete:
-            return self._consider_all(self.listing.values())
+        if change.complete or change.is_part:
+            return self._consider_look(change, difference, fresh)
         suspects = {
             entry.path
             for entry in difference.upserts
             if self._read_at_ns.get(entry.path, 0) < change.clock_ns or not change.clock_ns
         }
-        neighbours = (self.listing[path] for path in self._neighbours(fresh) if path in self.listing)
         directories = self._consider_all(difference.upserts, suspects)
-        return directories + self._consider_all(neighbours)
+        return directories + self._consider_all(self._neighbours(fresh))
+
+    def _consider_look(self, change: Change, difference: Difference, fresh: set[str]) -> list[str]:
+        """Consider what a look at the whole root tells, each path as soon as it is told."""
+        entries: Iterable[Entry] = change.upserts
+        if change.is_part:
+            self._considered.update(entry.path for entry in entries)
+        else:
+            done, self._considered = self._considered.difference(entry.path for entry in difference.upserts), set()
+            entries = [entry for path, entry in self.listing.items() if path not in done]
+        neighbours = self._neighbours(fresh.union(difference.removed))
+        return self._consider_all(entries) + self._consider_all(neighbours)
 
     def look_again(self, paths: Iterable[str]) -> list[str]:
         """Consider paths whose revisit is due."""
         entries = [self.listing[path] for path in paths if path in self.listing]
         for entry in entries:
-            if entry.path in self._lagging:
+            if entry.path in self._unmet:
                 self._disagreed.pop(entry.path, None)
         return self._consider_all(entries, {entry.path for entry in entries})
 
@@ -323,11 +338,11 @@ class Copy:
             self._revisits.plan(path, LOOK_AGAIN_RACY)
         if held.version == entry.version:
             self._disagreed.pop(path, None)
-            self._lagging.pop(path, None)
+            self._unmet.pop(path, None)
         elif held.version.size < entry.size:
             self._settle_lag(entry, held, is_changed=landed.is_changed)
         else:
-            self._settle_disagreement(path, entry.version, held.version)
+            self._settle_disagreement(entry, held)
 
     def _number(self, landed: Landed) -> Held:
         """Return what is held now, counted on from what was held before it was let go."""
@@ -336,20 +351,31 @@ class Copy:
             return landed.held
         return replace(landed.held, generation=max(landed.held.generation, before.generation))
 
-    def _settle_disagreement(self, path: str, listed: Version, read: Version) -> None:
-        """The read was newer than the listing, usually: the news is on its way. Look again, but not for ever."""
-        if self._disagreed.get(path) != (listed, read):
-            self._disagreed[path] = (listed, read)
-            self._revisits.plan(path, 0.5)
+    def _settle_disagreement(self, entry: Entry, held: Held) -> None:
+        """The read was newer than the listing, usually, and the news is on its way; or the news has overtaken the read.
+
+        It is read again, unless the news comes first. A server that never agrees with itself is not asked without end.
+        """
+        path = entry.path
+        listed, tries = self._unmet.get(path, (entry.version, 0))
+        tries = tries + 1 if listed == entry.version else 1
+        self._unmet[path] = entry.version, tries
+        self._disagreed[path] = entry.version, held.version
+        if tries > LAG_TRIES:
+            self._revisits.plan(path, LAG_LOOK_AGAIN)
+        elif held.version.ctime_ns < entry.version.ctime_ns:
+            self._revisits.plan(path, LAG_AFTER, is_awaited=True)
+        else:
+            self._revisits.plan(path, NEWS_AFTER)
 
     def _settle_lag(self, entry: Entry, held: Held, *, is_changed: bool) -> None:
         """The read was older than the listing, usually: fetch what is missing. A server that never gives it is not
         asked without end: a few times soon, then told of and asked once a minute.
         """
         path = entry.path
-        listed, tries = self._lagging.get(path, (entry.version, 0))
+        listed, tries = self._unmet.get(path, (entry.version, 0))
         tries = 0 if is_changed or listed != entry.version else tries + 1
-        self._lagging[path] = entry.version, tries
+        self._unmet[path] = entry.version, tries
         if is_changed:
             self._consider(entry)
         elif tries <= LAG_TRIES:
@@ -361,11 +387,15 @@ class Copy:
             self._revisits.plan(path, LAG_LOOK_AGAIN)
 
     def _note_agreement(self, entry: Entry, held: Held | None) -> None:
-        """Take back what was told of a file whose server lists no more of it than it gives any longer."""
-        if entry.path in self._lagging and held is not None and held.version == entry.version:
-            del self._lagging[entry.path]
-            self._disagreed.pop(entry.path, None)
-            self._troubles.pop(entry.path, None)
+        """Take back what was told of a file that is listed now as it was read."""
+        path = entry.path
+        if path in self._unmet and held is not None and held.version == entry.version:
+            del self._unmet[path]
+            self._disagreed.pop(path, None)
+            self._troubles.pop(path, None)
+            self._revisits.forget(path)
+            if held.is_racy:
+                self._revisits.plan(path, LOOK_AGAIN_RACY)
 
     def _settle_orphan(self, landed: Landed) -> None:
         """It landed while its removal was being told: keep what we have, marked."""
@@ -406,7 +436,7 @@ class Copy:
             self._revisits.forget(path)
             self._unindex(path)
             self._vanished[path] = None
-            self._lagging.pop(path, None)
+            self._unmet.pop(path, None)
             for table in (self._troubles, self._skipped, self._scan_troubles):
                 table.pop(path, None)
             self._journal.lose(path, now)
@@ -438,13 +468,13 @@ class Copy:
         if names is not None:
             names.discard(path)
 
-    def _neighbours(self, fresh: set[str]) -> set[str]:
-        """Return the files beside newly listed ones: a new name can make its whole directory a run."""
-        directories = {path.rpartition("/")[0] for path in fresh}
+    def _neighbours(self, altered: set[str]) -> list[Entry]:
+        """Return the files beside names that have come or gone: a name can make its whole directory a run."""
+        directories = {path.rpartition("/")[0] for path in altered}
         found: set[str] = set()
         for directory in directories:
             found |= self._names.get(directory, set())
-        return found - fresh
+        return [self.listing[path] for path in found - altered if path in self.listing]
 
 
 def size_of_work(step: Step, entry: Entry, held: Held | None) -> int:

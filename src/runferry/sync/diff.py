@@ -29,6 +29,8 @@ def difference_of(listing: Mapping[str, Entry], change: Change) -> Difference:
     if change.complete:
         new = {entry.path: entry for entry in change.upserts}
         return diff(listing, new, unsure=change.unsure)
+    if change.is_part:
+        return Difference(tuple(entry for entry in change.upserts if listing.get(entry.path) != entry))
     if not change.removed:
         return Difference(change.upserts, ())
     lost = frozenset(change.removed)

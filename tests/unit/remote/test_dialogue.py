@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runferry.agent import wire
 from runferry.errors import ConnectionLost, RemoteFailed, RunferryError
-from runferry.model import ProcessQuestion, ServerInfo
+from runferry.model import Change, ProcessQuestion, RootIdentity, ServerInfo
 from runferry.remote.agent import AgentRemote
 from runferry.remote.base import CHUNK, Priority
 from runferry.remote.dialogue import Dialogue
@@ -284,6 +284,46 @@ async def test_a_change_that_is_taken_back_is_never_told() -> None:
     await agent.remote.close()
 
 
+async def test_a_tree_is_told_while_it_is_still_looked_at_and_then_as_a_whole() -> None:
+    agent = Agent()
+    changes = agent.remote.follow("/root", interval=1.0)
+    task = await asked(agent, anext(changes))
+    agent.say(wire.PART, agent.last, {"begin": 7, "e": [["", [ROW]]]})
+    part = await task
+    assert part == Change(RootIdentity(0, 0), upserts=part.upserts, clock_ns=7, is_part=True)  # type: ignore[attr-defined]
+    agent.say(wire.PART, agent.last, {"e": [["", [["second", *ROW[1:]]]]]})
+    second = await anext(changes)
+    agent.say(wire.PART, agent.last, {"e": [["", [["third", *ROW[1:]]]]], "end": END})
+    whole = await anext(changes)
+    assert [entry.path for entry in second.upserts] == ["second"]
+    assert [entry.path for entry in whole.upserts] == ["file", "second", "third"]
+    assert (whole.complete, whole.is_part) == (True, False)
+    await changes.aclose()
+    await agent.remote.close()
+
+
+async def test_a_tree_that_another_one_replaces_is_told_only_as_a_whole() -> None:
+    agent = Agent()
+    changes = agent.remote.follow("/root", interval=1.0)
+    task = await asked(agent, anext(changes))
+    agent.say(wire.PART, agent.last, {"begin": 7, "end": END})
+    await task
+    waiting = asyncio.ensure_future(anext(changes))
+    agent.say(wire.PART, agent.last, {"begin": 8, "e": [["", [ROW]]]})
+    agent.say(wire.PART, agent.last, {"end": END})
+    assert (await waiting).complete
+    await changes.aclose()
+    await agent.remote.close()
+
+
+@pytest.mark.parametrize("clock", [0, -1, 2**63, 1.5, "now", None, True])
+async def test_a_tree_that_begins_at_no_time_drops_the_agent(clock: object) -> None:
+    agent = Agent()
+    task = await asked(agent, anext(agent.remote.follow("/root", interval=1.0)))
+    agent.say(wire.PART, agent.last, {"begin": clock})
+    await is_dropped(agent, task)
+
+
 async def test_following_that_does_not_begin_with_everything_drops_the_agent() -> None:
     agent = Agent()
     task = await asked(agent, anext(agent.remote.follow("/root", interval=1.0)))
@@ -329,8 +369,10 @@ CALLS: list[Callable[[AgentRemote], Awaitable[object]]] = [
     lambda remote: remote.processes([ProcessQuestion(1, "h", 0.0)]),
 ]
 
-NAMES = "path read rows in e r p u n end v stable clock head problem digest length answers done root complete code void"
-KEYS = st.sampled_from(NAMES.split())
+NAMES = (
+    "path read rows in e r p u n begin end v stable clock head problem digest length answers done root complete void"
+)
+KEYS = st.sampled_from([*NAMES.split(), "code"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2**65) | st.sampled_from(["", "a", "..", "/x", "file", "00" * 16]),
     lambda inner: st.lists(inner, max_size=9) | st.dictionaries(KEYS, inner, max_size=6),
