@@ -369,10 +369,8 @@ CALLS: list[Callable[[AgentRemote], Awaitable[object]]] = [
     lambda remote: remote.processes([ProcessQuestion(1, "h", 0.0)]),
 ]
 
-NAMES = (
-    "path read rows in e r p u n begin end v stable clock head problem digest length answers done root complete void"
-)
-KEYS = st.sampled_from([*NAMES.split(), "code"])
+NAMES = "path read rows in e r p u n begin end v stable clock head problem digest length answers done root complete"
+KEYS = st.sampled_from([*NAMES.split(), "code", "void"])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2**65) | st.sampled_from(["", "a", "..", "/x", "file", "00" * 16]),
     lambda inner: st.lists(inner, max_size=9) | st.dictionaries(KEYS, inner, max_size=6),
