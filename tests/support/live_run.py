@@ -127,7 +127,9 @@ async def compare(live: LiveRun, served: ServedRunferry, watcher: Watcher, *, wi
     expected = [live.log_line(number) for number in range(live.lines)]
     remote = {name: (live.directory / name).read_bytes() for name in (LOG, EVENTS)}
     assert remote[LOG].decode().splitlines() == expected
-    local = Path((await served.sync())["local_root"], "p", "live", "runs", RUN)
+    sync = await eventually(served.sync, within=within, every=0.1, what="the connection to be open again")
+    assert sync is not None
+    local = Path(sync["local_root"], "p", "live", "runs", RUN)
     await eventually(lambda: {name: (local / name).read_bytes() for name in remote} == remote, within=within, every=0.1)
     await eventually(lambda: len(watcher.lines) >= live.lines, within=within, what="all lines at the watcher")
     assert watcher.lines == expected
