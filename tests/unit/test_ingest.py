@@ -15,6 +15,7 @@ from tests.support.samples import unpack_sample
 
 from runferry.formats.cards import make_run
 from runferry.ingest import DOCUMENT_LIMIT, Ingest, IngestResult
+from runferry.ingest.documents import NO_OBJECT
 from runferry.model import Entry
 from runferry.store.artifacts import ArtifactStore
 from runferry.store.db import Database
@@ -144,11 +145,22 @@ async def test_a_half_written_status_says_what_it_said_before(copy: Copy, torn: 
     paths = copy.write_run("r1", "running", pid=42)
     await copy.commit(paths)
     copy.write("r1/status.json", torn)
+    damage = {"r1/status.json": NO_OBJECT}
+    assert await copy.commit(["r1/status.json"]) == IngestResult(damage=damage)
     assert await copy.commit(["r1/status.json"]) == IngestResult()
+    assert copy.ingest.list_damaged(copy.source.sync_id) == damage
     assert (copy.runs["gpu1/r1"].status, copy.runs["gpu1/r1"].started_at) == ("running", 2.0)
     copy.write_run("r1", "finished", pid=42)
-    assert (await copy.commit(["r1/status.json"])).changed == ("gpu1/r1",)
+    assert await copy.commit(["r1/status.json"]) == IngestResult(changed=("gpu1/r1",), damage={})
     assert copy.runs["gpu1/r1"].status == "finished"
+
+
+async def test_a_damaged_document_that_goes_is_told_no_more(copy: Copy) -> None:
+    await copy.commit(copy.write_run("r1"))
+    path = copy.write("r1/environment.json", b"{")
+    assert (await copy.commit([path])).damage == {path: NO_OBJECT}
+    copy.remove(path)
+    assert (await copy.commit([], gone=[path])).damage == {}
 
 
 async def test_a_document_that_is_listed_and_not_here_says_what_it_said_before(copy: Copy) -> None:

@@ -9,7 +9,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -19,6 +19,7 @@ from runferry.errors import InvalidRequest
 from runferry.formats import READERS, Has, Reader
 from runferry.model import ArtifactVersion, Entry
 from runferry.store.artifacts import ArtifactStore
+from runferry.store.damaged import list_damaged, note_damaged
 from runferry.store.db import Database, split
 from runferry.store.files import local_parts
 from runferry.store.runs import RunStore, SyncScope
@@ -27,6 +28,8 @@ from runferry.store.vanished import find_below
 
 DOCUMENT_LIMIT = 8 * 1024 * 1024
 """No document is read beyond this many bytes: what is larger counts as unreadable."""
+
+NO_OBJECT = "The document is not a JSON object, or not whole."
 
 _BATCH = 1000
 """Runs per transaction: enough to be quick, few enough for other writers not to wait long."""
@@ -51,11 +54,13 @@ class IngestResult:
     """The keys of the runs that are new or say something else now, and of those that left the server.
 
     ``sources`` are files with points of other tools' runs that are new here, or have only now been recognised as such.
+    ``damage`` is what is wrong with any of the sync's documents, by their paths; None: what was wrong before.
     """
 
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    damage: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,28 @@ class _News:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """The documents of one run directory; ``unread`` names those that are listed and say nothing now."""
+    """The documents of one run directory; ``unread`` names those that are listed and say nothing now.
+
+    Those of them that are here are ``damaged``.
+    """
 
     path: str
     documents: Mapping[str, bytes]
     unread: frozenset[str]
+    damaged: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Damage:
+    """Paths of documents that were looked at, or are gone, and of those that are here and say nothing."""
+
+    looked: set[str]
+    found: set[str] = field(default_factory=set)
+
+    def note(self, reader: Reader, taken: Iterable[_Taken]) -> None:
+        for one in taken:
+            self.looked.update(_join(one.path, name) for name in reader.DOCUMENTS)
+            self.found.update(_join(one.path, name) for name in one.damaged)
 
 
 class Ingest:
@@ -119,6 +141,7 @@ class Ingest:
     def _absorb(self, source: SyncSource, news: _News) -> IngestResult:
         removed = self._mark_gone(source, news) if news.gone else []
         keys: list[str] = []
+        damage = _Damage(set(news.gone))
         for reader in self._readers:
 
             def is_run_dir(path: str, reader: Reader = reader) -> bool:
@@ -127,9 +150,9 @@ class Ingest:
             touched = reader.runs_touched(news.changed | news.gone, is_run_dir)
             if begun := reader.runs_begun(news.changed | news.listed, is_run_dir) - touched:
                 touched |= begun - self._runs.known(source.sync_id, self._formats)
-            keys += self._index_runs(source, reader, touched, news.has)
+            keys += self._index_runs(source, reader, touched, news.has, damage)
             self._index_artifacts(source, reader, news.changed | news.gone, news.has)
-        return _summarise(keys, removed)
+        return replace(_summarise(keys, removed), damage=self._note_damage(source, damage))
 
     def _rebuild(self, source: SyncSource, paths: frozenset[str]) -> IngestResult:
         has = paths.__contains__
@@ -139,10 +162,29 @@ class Ingest:
             lost = [path for path in self._artifacts.known(connection, source.sync_id) if not has(path)]
             self._artifacts.mark_gone(connection, source.scope, lost, at=self._clock())
         keys: list[str] = []
+        damage = _Damage(set(self.list_damaged(source.sync_id)))
         for reader in self._readers:
-            keys += self._index_runs(source, reader, reader.find_runs(paths), has)
+            keys += self._index_runs(source, reader, reader.find_runs(paths), has, damage)
             self._index_artifacts(source, reader, paths, has)
-        return _summarise(keys, removed)
+        return replace(_summarise(keys, removed), damage=self._note_damage(source, damage))
+
+    def list_damaged(self, sync_id: int) -> dict[str, str]:
+        """Return what is wrong with documents of a sync's runs that are here and say nothing, by their paths."""
+        with self._db.reading() as connection:
+            return list_damaged(connection, sync_id)
+
+    def _note_damage(self, source: SyncSource, damage: _Damage) -> Mapping[str, str] | None:
+        """Record which documents are damaged; return all of them where these are not those of before."""
+        if not (damage.looked or damage.found):
+            return None
+        before = self.list_damaged(source.sync_id)
+        whole = before.keys() & damage.looked - damage.found
+        found = dict.fromkeys(damage.found - before.keys(), NO_OBJECT)
+        if not (whole or found):
+            return None
+        with self._db.writing() as connection:
+            note_damaged(connection, source.sync_id, whole, found)
+            return list_damaged(connection, source.sync_id)
 
     def _is_there(self, path: str, has: Has) -> bool:
         return any(has(_join(path, reader.REQUIRED)) for reader in self._readers)
@@ -162,13 +204,16 @@ class Ingest:
             self._artifacts.mark_gone(connection, source.scope, left, at=self._clock())
         return keys
 
-    def _index_runs(self, source: SyncSource, reader: Reader, paths: Iterable[str], has: Has) -> list[str]:
+    def _index_runs(
+        self, source: SyncSource, reader: Reader, paths: Iterable[str], has: Has, damage: _Damage
+    ) -> list[str]:
         keys: list[str] = []
         for batch in split(sorted(paths), _BATCH):
             all_taken = (_take_documents(source.local_root, reader, path, has) for path in batch)
             taken = [one for one in all_taken if reader.REQUIRED in one.documents]
             if not taken:
                 continue
+            damage.note(reader, taken)
             found = [reader.read_run(one.path, one.documents) for one in taken]
             archived = [version for one in taken for version in reader.read_archived(one.path, one.documents)]
             with self._db.writing() as connection:
@@ -215,7 +260,8 @@ def _take_documents(root: Path, reader: Reader, path: str, has: Has) -> _Taken:
     read = {name: read_local(root, _join(path, name)) for name in listed}
     documents = {name: data for name, data in read.items() if data is not None}
     missing = frozenset(name for name, data in read.items() if data is None)
-    return _Taken(path, documents, missing | reader.find_unreadable(documents))
+    damaged = reader.find_unreadable(documents)
+    return _Taken(path, documents, missing | damaged, damaged)
 
 
 def _read_list(root: Path, reader: Reader, directory: str, has: Has) -> list[ArtifactVersion] | None:

@@ -15,8 +15,10 @@ from runferry.ingest import Ingest, IngestResult, SyncSource
 from runferry.ingest.databases import DatabaseIngest, DatabaseNews
 from runferry.ingest.found_runs import FoundRuns
 from runferry.ingest.rules import Rules
+from runferry.ingest.series import Flaw
 from runferry.model import Entry, Problem
 from runferry.service.connections import Held
+from runferry.service.damage import Damage
 from runferry.service.database_feed import DatabaseFeed, FeedPlaces
 from runferry.service.durability import Durability
 from runferry.service.events import EventBus
@@ -87,6 +89,8 @@ class ActiveSync:
         self._told_count = 0
         self._damage = places.feeds.damage_of(record.id)
         self._damage.on_change = self._publish_problems
+        self._documents = Damage()
+        self._documents.on_change = self._publish_problems
         self._is_bursting = False
         self._asked = asyncio.Event()
         self._source = SyncSource(record.id, record.server_id, record.remote_root, self.local_root)
@@ -123,11 +127,12 @@ class ActiveSync:
 
     @property
     def _own_problems(self) -> list[Problem]:
-        return [*self._databases.problems, *self._found.problems, *self._damage.problems]
+        own = (self._databases, self._found, self._documents, self._damage)
+        return [problem for one in own for problem in one.problems]
 
     def find_damage(self, path: str) -> Problem | None:
         """Return why a file that is here is not understood, as far as is known."""
-        return self._found.find_problem(path) or self._damage.find(path)
+        return self._found.find_problem(path) or self._documents.find(path) or self._damage.find(path)
 
     @property
     def view(self) -> SyncView:
@@ -155,6 +160,7 @@ class ActiveSync:
         """Work until cancelled. Whatever ends a session is shown, and tried again after a rest."""
         refused = await in_thread(RecycleStore(self._places.db).refused, self.record.server_id)
         self._refused = find_refused_paths(refused, self.record.remote_root)
+        self._note_documents(await in_thread(self._places.ingest.list_damaged, self.record.id))
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_running())
             group.create_task(self._finder.run())
@@ -320,7 +326,12 @@ class ActiveSync:
         except RunferryError as error:
             log.warning("the index of the sync %s could not be rebuilt: %s", self.record.id, error)
 
+    def _note_documents(self, damage: Mapping[str, str]) -> None:
+        self._documents.replace({path: Flaw(1, why) for path, why in damage.items()})
+
     def _tell(self, result: IngestResult) -> None:
+        if result.damage is not None:
+            self._note_documents(result.damage)
         if result.changed or result.removed:
             data = {"changed": list(result.changed), "removed": list(result.removed)}
             self._places.events.publish("run", data)

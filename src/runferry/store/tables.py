@@ -360,6 +360,16 @@ run_files = Table(
 )
 """What the files of recognised runs are for. Derived from the listing; runs of Runicorn's layouts need none of it."""
 
+damaged_documents = Table(
+    "damaged_documents",
+    metadata,
+    Column("sync_id", Integer, ForeignKey("syncs.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", Text, primary_key=True),  # relative to the sync's root
+    Column("message", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Documents of Runicorn's runs that are here and say nothing: told as problems."""
+
 cached_files = Table(
     "cached_files",
     metadata,

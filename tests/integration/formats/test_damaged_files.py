@@ -24,11 +24,15 @@ POINTS = {
     "table/metrics.csv": b"step,loss\n0,0.5\n1,0.25,7\n2,\xff\xfe\n",
     "rows/log.jsonl": b'{"step": 0, "loss": 0.5}\nnot json\n',
     "live/plots/metrics/loss.tsv": b"1\t2\t3\n",
+    "cv/yolo/runs/torn/events.jsonl": b'{"ts": 1, "type": "metrics", "data": {"loss": 1}}\n{"ts": 2, "type": "met\n',
 }
 DOCUMENTS = {
     "sacred/1/run.json": b"[" * 10,
     "sacred/1/config.json": b'{"lr": ',
     "job/.hydra/config.yaml": b"a: [1,\n\tb",
+    "cv/yolo/runs/torn/meta.json": GARBAGE,
+    "cv/yolo/runs/torn/status.json": b'{"status": "fin',
+    "cv/yolo/runs/torn/summary.json": b"",
 }
 WHOLE = {
     f"mlruns/0/{'a' * 32}/meta.yaml": f"run_id: {'a' * 32}\n".encode(),
@@ -66,10 +70,12 @@ async def test_every_damaged_file_is_told_by_name_and_other_runs_are_whole(sshd:
         views = {view.path: view for view in (await ferry.service.list_runs(RunFilter()))[0]}
         page = await ferry.service.series.points(views["good"].key, "loss", offset=0, limit=100)
         assert list(page.series[0][2].values) == [step / 4 for step in range(10)]
+        assert (views["cv/yolo/runs/torn"].id, views["cv/yolo/runs/torn"].project) == ("torn", "cv")
         listed = await ferry.service.files.list(views["rows"].key)
         assert listed.problems["log.jsonl"].message.startswith("At byte 25: not JSON")
         write(root, {"rows/log.jsonl": b'{"step": 0, "loss": 0.5}\n', "job/.hydra/config.yaml": b"a: 1\n"})
-        damaged -= {"rows/log.jsonl", "job/.hydra/config.yaml"}
+        write(root, {"cv/yolo/runs/torn/status.json": b'{"status": "finished"}'})
+        damaged -= {"rows/log.jsonl", "job/.hydra/config.yaml", "cv/yolo/runs/torn/status.json"}
         await eventually(are_told, within=20, what="files that were mended to be told no more")
     async with Ferry(tmp_path / "ferry") as ferry:
         await ferry.connect(sshd)

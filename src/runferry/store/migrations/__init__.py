@@ -3,5 +3,5 @@
 A new revision: change ``store.tables``, add a file to ``versions``, set ``HEAD``; tests compare the three.
 """
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision, known without loading Alembic: a database that is there already opens at once."""
