@@ -95,6 +95,7 @@ class RunFinder:
         self._survey_at = 0.0
         self._failures = 0
         self._paces = Paces(time.monotonic, shortest=RETRY_SECONDS, longest=GLANCE_SECONDS)
+        self._lacking = Paces(time.monotonic, shortest=RETRY_SECONDS, longest=GLANCE_SECONDS)
         self._reading = asyncio.Semaphore(READS_AT_ONCE)
         self._kept: dict[str, tuple[Excerpt, Version]] = {}
 
@@ -124,8 +125,9 @@ class RunFinder:
     async def _try_to_look(self, copy: Copy) -> float:
         """Look; return how many seconds it may be until the next look, if nothing changes."""
         try:
-            await self._look(copy)
-            rest = await self._read_ends(copy) if self._places.is_smart else GLANCE_SECONDS
+            rest = await self._look(copy)
+            if self._places.is_smart:
+                rest = min(rest, await self._read_ends(copy))
         except RunferryError as error:
             log.warning("the runs below %s cannot be told: %s", self._places.root, error)
             self._failures += 1
@@ -135,14 +137,29 @@ class RunFinder:
             rest = min(rest, max(0.0, self._survey_at - time.monotonic()))
         return rest
 
-    async def _look(self, copy: Copy) -> None:
+    async def _look(self, copy: Copy) -> float:
+        """Recognise and read what is due; return in how many seconds something is that could wait.
+
+        A run that lacks documents, which may be on their way, waits for them a while: a card is not read from thirty
+        files for each of them that lands.
+        """
         if self._has_names and time.monotonic() >= self._survey_at:
             await self._survey(copy)
         changed, self._changed = self._changed, set()
         self._due |= self._found.runs_with(changed)
-        due = set(self._due)
+        lacking = self._find_lacking(copy)
+        waiting = {run: wait for run in lacking if (wait := self._lacking.wait(run)) > 0}
+        due = self._due - waiting.keys()
+        self._lacking.note(lacking - waiting.keys())
         await self._read_cards(copy, due)
         self._due -= due
+        return min(waiting.values(), default=GLANCE_SECONDS)
+
+    def _find_lacking(self, copy: Copy) -> set[str]:
+        """Return which of the due runs have documents that are not here."""
+        plans = [self._found.plans[run] for run in self._due if run in self._found.plans]
+        held = copy.held_versions(path for plan in plans for path in plan.documents)
+        return {plan.path for plan in plans if not all(path in held for path in plan.documents)}
 
     async def _survey(self, copy: Copy) -> None:
         """Recognise; the runs that are new, or have other files than before, are due."""
@@ -158,7 +175,9 @@ class RunFinder:
         ended = time.monotonic()
         self._survey_at = ended + PATIENCE * (ended - began)
         self._due.update(result.fresh)
-        self._places.tell(IngestResult(result.changed, result.removed, result.sources))
+        self._lacking.note(result.fresh)
+        here = copy.held_versions(result.sources)  # nothing is to be read of the others
+        self._places.tell(IngestResult(result.changed, result.removed, tuple(here)))
         plans = self._found.plans
         wanted = [path for run in result.fresh for path in plans[run].documents]
         if self._places.is_smart and wanted:

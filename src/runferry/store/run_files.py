@@ -6,7 +6,7 @@ Derived from the listing, and kept so that runs can be shown without it, offline
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -52,7 +52,7 @@ class RunFiles:
         """Make these the files of some runs of a sync; points that another run had are taken from it."""
         for part in split(run_ids):
             connection.execute(delete(run_files).where(run_files.c.run_id.in_(part)))
-        rows = [{"sync_id": sync_id, **asdict(one), "role": one.role.value} for one in found]
+        rows = [{"sync_id": sync_id, **{name: getattr(one, name) for name in _NAMES}} for one in found]
         is_point = (run_files.c.sync_id == sync_id) & (run_files.c.role == Role.POINTS.value)
         for some in split(rows):
             points = [row["path"] for row in some if row["role"] == Role.POINTS.value]
@@ -114,9 +114,10 @@ class RunFiles:
         return [(_read(row), HeldFile(row.held_0, row.held_1, row.held_2, row.held_3)) for row in rows]
 
 
-_COLUMNS = [run_files.c[name] for name in RunFile.__dataclass_fields__]
+_NAMES = tuple(RunFile.__dataclass_fields__)
+_COLUMNS = [run_files.c[name] for name in _NAMES]
 
 
 def _read(row: object) -> RunFile:
-    values = {name: getattr(row, name) for name in RunFile.__dataclass_fields__}
+    values = {name: getattr(row, name) for name in _NAMES}
     return RunFile(**{**values, "role": Role(values["role"])})
