@@ -41,6 +41,9 @@ GLANCE_SECONDS = 15.0
 RETRY_SECONDS = 0.5
 """What was not got at a look is tried again after so long, then after twice that, up to a glance's time."""
 
+LACKING_SECONDS = 2.0
+"""How long a card waits for documents that are not here, at first; then for twice that, up to a glance's time."""
+
 READS_AT_ONCE = 16
 READ_TIMEOUT = 60.0
 
@@ -95,7 +98,7 @@ class RunFinder:
         self._survey_at = 0.0
         self._failures = 0
         self._paces = Paces(time.monotonic, shortest=RETRY_SECONDS, longest=GLANCE_SECONDS)
-        self._lacking = Paces(time.monotonic, shortest=RETRY_SECONDS, longest=GLANCE_SECONDS)
+        self._lacking = Paces(time.monotonic, shortest=LACKING_SECONDS, longest=GLANCE_SECONDS)
         self._reading = asyncio.Semaphore(READS_AT_ONCE)
         self._kept: dict[str, tuple[Excerpt, Version]] = {}
 
