@@ -88,7 +88,7 @@ def test_what_is_left_out_is_no_problem_and_moments_and_processes_are_told_in_fu
 
 def test_a_hostile_name_is_shown_as_text(shown: Watched) -> None:
     page = shown.open("/runs")
-    expect(page.get_by_title(EVIL)).to_be_visible()
+    expect(page.get_by_text(EVIL)).to_be_visible()
     expect(page.locator("img[src='x']")).to_have_count(0)
 
 
@@ -149,7 +149,7 @@ def test_parameters_and_metrics_become_columns_that_are_remembered(shown: Watche
     page.get_by_role("checkbox", name="loss").check()
     page.keyboard.press("Escape")
     row = page.get_by_role("row").filter(has_text="aaaaaa")
-    expect(row.get_by_title("0.05", exact=True)).to_be_visible()
+    expect(row.get_by_role("gridcell", name="0.05", exact=True)).to_be_visible()
     expect(row.get_by_role("img").filter(has_text="loss")).to_be_visible()
     page.reload()
     expect(page.get_by_role("columnheader", name="loss")).to_be_visible()

@@ -2,9 +2,21 @@
 import { formatAge, formatAgo, formatMoment } from "@/format/times";
 import { useNow } from "./now";
 
-export function Age({ at, isBare = false }: { at: number | null | undefined; isBare?: boolean }) {
-  const text = useNow((now) => (isBare ? formatAge(at, now) : formatAgo(at, now)));
-  return <time title={formatMoment(at)}>{text}</time>;
+interface Props {
+  at: number | null | undefined;
+  isBare?: boolean;
+}
+
+export function Age(props: Props) {
+  return (
+    <time title={formatMoment(props.at)}>
+      <AgeText {...props} />
+    </time>
+  );
+}
+
+export function AgeText({ at, isBare = false }: Props) {
+  return <>{useNow((now) => (isBare ? formatAge(at, now) : formatAgo(at, now)))}</>;
 }
 
 /** A duration that grows while its thing runs. */

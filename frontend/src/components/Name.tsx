@@ -8,10 +8,12 @@ interface Props {
   /** How much of the end is never cut. */
   kept?: number;
   isCopied?: boolean;
+  /** Its place tells the whole of it in another way. */
+  isUntitled?: boolean;
   className?: string;
 }
 
-export function Name({ text, kept = 8, isCopied = false, className }: Props) {
+export function Name({ text, kept = 8, isCopied = false, isUntitled = false, className }: Props) {
   const [head, tail] = splitForCut(text, kept);
   // A short one is one element: a long table has thousands of them, and all of them are laid out.
   const parts = tail ? (
@@ -25,7 +27,7 @@ export function Name({ text, kept = 8, isCopied = false, className }: Props) {
   const style = `${tail ? classes.name : classes.whole} ${className ?? ""}`;
   if (!isCopied) {
     return (
-      <span className={style} title={text}>
+      <span className={style} title={isUntitled ? undefined : text}>
         {parts}
       </span>
     );

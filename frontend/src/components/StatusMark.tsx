@@ -15,14 +15,20 @@ interface Props {
   status: string;
   evidence?: string | null;
   isWordless?: boolean;
+  /** Its place tells the evidence in another way. */
+  isUntitled?: boolean;
 }
 
-export function StatusMark({ status, evidence, isWordless = false }: Props) {
+export function StatusMark({ status, evidence, isWordless = false, isUntitled = false }: Props) {
   const kind = Object.hasOwn(SHAPES, status) ? status : "other";
   const isUnsure = status === "running" && evidence?.startsWith("unverified");
   const word = isUnsure ? "running?" : status || "unknown";
   return (
-    <span className={classes.status} data-kind={isUnsure ? "unverified" : kind} title={evidence || undefined}>
+    <span
+      className={classes.status}
+      data-kind={isUnsure ? "unverified" : kind}
+      title={isUntitled ? undefined : evidence || undefined}
+    >
       <svg viewBox="0 0 12 12" width="12" height="12" aria-hidden="true">
         <path
           d={isUnsure ? SHAPES.unverified : (SHAPES[kind] ?? OTHER)}

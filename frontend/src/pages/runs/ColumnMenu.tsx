@@ -18,7 +18,11 @@ export function ColumnMenu({ shown, onChange }: Props) {
   return (
     <Popover position="bottom-end" trapFocus withRoles>
       <Popover.Target>
-        <Button variant="default" leftSection={<IconColumns3 size={14} aria-hidden />}>
+        <Button
+          className={classes.open}
+          variant="default"
+          leftSection={<IconColumns3 size={14} aria-hidden />}
+        >
           Columns
         </Button>
       </Popover.Target>

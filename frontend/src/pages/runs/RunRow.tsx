@@ -85,6 +85,10 @@ const Cells = memo(function Cells({ run, columns, values, curve, isChosen }: Cel
           className={classes.cell}
           data-number={column.isNumber || undefined}
           data-first={place === 0 || undefined}
+          onPointerEnter={({ currentTarget }) => {
+            currentTarget.title = column.tell(run, beside);
+          }}
+          onPointerLeave={({ currentTarget }) => currentTarget.removeAttribute("title")}
         >
           {column.id === "id" ? (
             <a href={makeRunPath(run.key)} className={classes.link} tabIndex={-1} aria-label={run.id}>
@@ -131,7 +135,7 @@ export const RunCard = memo(function RunCard({ index, top, isActive, run, isChos
             </div>
             <div className={classes.line}>
               <StatusMark status={run.status} evidence={run.status_evidence} />
-              <span>{formatDuration(run.duration_seconds)}</span>
+              <span className={classes.beside}>{formatDuration(run.duration_seconds)}</span>
               {run.best_metric_value !== null && (
                 <span>
                   <span className="dim">{run.best_metric_name} </span>

@@ -1,19 +1,20 @@
 /** The runs as one virtualised table: only the rows in view are there, whatever their number. On a phone, cards. */
 import { useMediaQuery } from "@mantine/hooks";
-import { useVirtualizer } from "@tanstack/react-virtual";
-import { type CSSProperties, type KeyboardEvent, useCallback, useEffect, useRef, useState } from "react";
+import { type CSSProperties, type KeyboardEvent, useCallback, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { makeRunPath } from "@/shell/paths";
 import type { Column } from "./columns";
 import { GroupHead, RunCard, RunRow } from "./RunRow";
 import classes from "./RunTable.module.css";
-import { useBeside, useRows } from "./rows";
+import { useBeside, useGradually, useRows } from "./rows";
 import { selection, useSelection } from "./selection";
+import { useSlots } from "./slots";
 import { TableHead } from "./TableHead";
 import type { Layout, View } from "./view";
 
 const ROW = 30;
 const CARD = 78;
+const HEAD_OF_CARDS = 44;
 const PAGE_ROWS = 15;
 const CHECK = 34;
 
@@ -35,22 +36,10 @@ export function RunTable(props: Props) {
   const [active, setActive] = useState(0);
   const chosen = useSelection();
   const [, navigate] = useLocation();
-  const size = isPhone ? CARD : ROW;
-  const virtualizer = useVirtualizer({
-    count: layout.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => size,
-    overscan: 6,
-    useFlushSync: false,
-    scrollPaddingStart: isPhone ? 0 : ROW,
-  });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another size means other places
-  useEffect(() => virtualizer.measure(), [size]);
-  const items = virtualizer.getVirtualItems();
-  // Rows that leave are used again for those that come: new elements would cost the browser most of a frame.
-  const [pool, setPool] = useState(1);
-  if (items.length > pool) setPool(items.length);
-  const rows = useRows(view, layout, items[0]?.index ?? 0, (items.at(-1)?.index ?? -1) + 1);
+  const sizes = isPhone ? { row: CARD, head: HEAD_OF_CARDS, above: 0 } : { row: ROW, head: ROW, above: ROW };
+  const { virtualizer, items, slots } = useSlots(scroller, layout, sizes);
+  const known = useRows(view, layout, items[0]?.index ?? 0, (items.at(-1)?.index ?? -1) + 1);
+  const rows = useGradually(known);
   const beside = useBeside(
     rows,
     props.valueNames,
@@ -97,9 +86,9 @@ export function RunTable(props: Props) {
     }
   }
 
-  const sizes = [CHECK, ...columns.map((one) => props.widths[one.id] ?? one.width)];
-  const template = `${sizes.map((one) => `${one}px`).join(" ")} minmax(0, 1fr)`;
-  const width = `calc(${sizes.reduce((sum, one) => sum + one, 0)}px + var(--pad))`;
+  const tracks = [CHECK, ...columns.map((one) => props.widths[one.id] ?? one.width)];
+  const template = `${tracks.map((one) => `${one}px`).join(" ")} minmax(0, 1fr)`;
+  const width = `calc(${tracks.reduce((sum, one) => sum + one, 0)}px + var(--pad))`;
   return (
     <div
       ref={scroller}
@@ -115,23 +104,26 @@ export function RunTable(props: Props) {
       style={{ "--columns": template, "--width": width } as CSSProperties}
     >
       {!isPhone && <TableHead {...props} shown={[...rows.values()]} chosen={chosen} />}
-      <div className={classes.body} role="presentation" style={{ height: virtualizer.getTotalSize() }}>
-        {items.map(({ index, start }) => {
+      <div
+        className={classes.body}
+        role="rowgroup"
+        aria-owns={items.map(({ index }) => `line-${index}`).join(" ")}
+        style={{ height: virtualizer.getTotalSize() }}
+      >
+        {slots.map(({ slot, index, start }) => {
           const line = layout.at(index);
           const run = rows.get(index);
           const place = { index, top: start, isActive: index === active };
           if (line?.kind === "head") {
             const section = layout.sections[line.section];
             return (
-              section && (
-                <GroupHead key={index % pool} {...place} section={section} onToggle={props.onToggleGroup} />
-              )
+              section && <GroupHead key={slot} {...place} section={section} onToggle={props.onToggleGroup} />
             );
           }
           const Row = isPhone ? RunCard : RunRow;
           return (
             <Row
-              key={index % pool}
+              key={slot}
               {...place}
               run={run}
               columns={columns}

@@ -1,12 +1,11 @@
 /** The columns a table of runs can have: how each is headed, sorted and drawn. */
 import type { ReactNode } from "react";
 import type { Run } from "@/api/runs";
-import { Age } from "@/components/Age";
+import { AgeText } from "@/components/Age";
 import { Name } from "@/components/Name";
 import { Sparkline } from "@/components/Sparkline";
 import { StatusMark } from "@/components/StatusMark";
-import { Num } from "@/components/Values";
-import { formatNumber } from "@/format/numbers";
+import { formatExact, formatNumber } from "@/format/numbers";
 import { formatDuration, formatMoment } from "@/format/times";
 import classes from "./RunTable.module.css";
 import type { SortKey } from "./view";
@@ -31,6 +30,8 @@ export interface Column {
   sort?: SortKey;
   isNumber?: boolean;
   draw: (run: Run, beside: Beside) => ReactNode;
+  /** What the cell's title is once it is pointed at: to change titles in every row that scrolls in would cost more than the texts. */
+  tell: (run: Run, beside: Beside) => string;
 }
 
 const FRESHNESS: Record<Run["freshness"]["state"], string> = {
@@ -46,45 +47,57 @@ export const BASE_COLUMNS: readonly Column[] = [
     title: "Run",
     width: 230,
     sort: "id",
-    draw: (run) => <Name text={run.id} />,
+    draw: (run) => <Name text={run.id} isUntitled />,
+    tell: (run) => run.id,
   },
   {
     id: "status",
     title: "Status",
     width: 112,
     sort: "status",
-    draw: (run) => <StatusMark status={run.status} evidence={run.status_evidence} />,
+    draw: (run) => <StatusMark status={run.status} evidence={run.status_evidence} isUntitled />,
+    tell: (run) => run.status_evidence ?? "",
   },
   {
     id: "project",
     title: "Project",
     width: 120,
     sort: "project",
-    draw: (run) => <Name text={run.project} />,
+    draw: (run) => <Name text={run.project} isUntitled />,
+    tell: (run) => run.project,
   },
-  { id: "name", title: "Name", width: 150, sort: "name", draw: (run) => <Name text={run.name} /> },
+  {
+    id: "name",
+    title: "Name",
+    width: 150,
+    sort: "name",
+    draw: (run) => <Name text={run.name} isUntitled />,
+    tell: (run) => run.name,
+  },
   {
     id: "server",
     title: "Server",
     width: 120,
     sort: "server",
-    draw: (run) => <Name text={run.server} kept={6} />,
+    draw: (run) => <Name text={run.server} kept={6} isUntitled />,
+    tell: (run) => run.server,
   },
   {
     id: "fresh",
     title: "Copy",
     width: 96,
     draw: (run) => (
-      <span className="dim" title={`As of ${formatMoment(run.freshness.as_of)}`}>
+      <span className="dim">
         {FRESHNESS[run.freshness.state]}
         {run.freshness.state !== "live" && run.freshness.as_of !== null && (
           <>
             {" "}
-            <Age at={run.freshness.as_of} isBare />
+            <AgeText at={run.freshness.as_of} isBare />
           </>
         )}
       </span>
     ),
+    tell: (run) => `As of ${formatMoment(run.freshness.as_of)}`,
   },
   {
     id: "created",
@@ -92,7 +105,8 @@ export const BASE_COLUMNS: readonly Column[] = [
     width: 84,
     sort: "created_time",
     isNumber: true,
-    draw: (run) => <Age at={run.created_time} />,
+    draw: (run) => <AgeText at={run.created_time} />,
+    tell: (run) => formatMoment(run.created_time),
   },
   {
     id: "duration",
@@ -101,6 +115,7 @@ export const BASE_COLUMNS: readonly Column[] = [
     sort: "duration_seconds",
     isNumber: true,
     draw: (run) => formatDuration(run.duration_seconds),
+    tell: () => "",
   },
   {
     id: "best",
@@ -110,17 +125,22 @@ export const BASE_COLUMNS: readonly Column[] = [
     isNumber: true,
     draw: (run) =>
       run.best_metric_value === null ? null : (
-        <span className={classes.best} title={`${run.best_metric_name ?? "best"}: ${run.best_metric_value}`}>
-          <Name text={run.best_metric_name ?? ""} className={classes.metric} />
+        <span className={classes.best}>
+          <Name text={run.best_metric_name ?? ""} className={classes.metric} isUntitled />
           <span className={classes.value}>{formatNumber(run.best_metric_value)}</span>
         </span>
       ),
+    tell: (run) =>
+      run.best_metric_value === null
+        ? ""
+        : `${run.best_metric_name ?? "best"}: ${formatExact(run.best_metric_value)}`,
   },
   {
     id: "curve",
     title: "Curve",
     width: 110,
     draw: (_, { curve }) => <Sparkline metric={curve?.metric} values={curve?.values} />,
+    tell: () => "",
   },
 ];
 
@@ -146,7 +166,8 @@ export function makeValueColumn(name: string): Column {
     title: name,
     width: 110,
     isNumber: true,
-    draw: (_, { values }) => <Value value={values?.[name]} />,
+    draw: (_, { values }) => formatValue(values?.[name]),
+    tell: (_, { values }) => tellValue(values?.[name]),
   };
 }
 
@@ -163,8 +184,10 @@ export function findColumn(id: string): Column | undefined {
   return name === null ? BASE_COLUMNS.find((one) => one.id === id) : makeValueColumn(name);
 }
 
-function Value({ value }: { value: Scalar | undefined }) {
-  if (value === undefined || value === null) return null;
-  if (typeof value === "number") return <Num value={value} />;
-  return <span title={String(value)}>{String(value)}</span>;
+function formatValue(value: Scalar | undefined): string {
+  return typeof value === "number" ? formatNumber(value) : String(value ?? "");
+}
+
+function tellValue(value: Scalar | undefined): string {
+  return (typeof value === "number" ? formatExact(value) : undefined) ?? String(value ?? "");
 }

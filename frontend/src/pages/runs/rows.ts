@@ -1,7 +1,7 @@
 /** The rows in view: which pages they need, and what is beside them. Rows not yet here are undefined, never another's. */
 import { useDebouncedValue, useThrottledValue } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
-import { useMemo } from "react";
+import { useEffect, useMemo, useReducer, useRef } from "react";
 import {
   keyOfPage,
   PAGE,
@@ -18,6 +18,7 @@ import { Layout, type Section, type View } from "./view";
 const REST = 90;
 const THROTTLE = 150;
 const NEAR = 20;
+const AT_ONCE = 10;
 
 export function useSections(view: View, closed: ReadonlySet<string>) {
   const first = useRunPages([{ query: makeQuery(view, null), page: 0 }])[0];
@@ -86,6 +87,34 @@ export function listPages(
 export function makeQuery(view: View, value: string | null) {
   const query = { q: view.q || undefined, sort: view.sort, order: view.order };
   return view.group !== null && value !== null ? { ...query, [view.group]: [value] } : query;
+}
+
+/**
+ * The rows to draw now. When a page comes, a whole view of rows is known at once: they are drawn over some frames, as all
+ * of them would cost more than one has time for.
+ */
+export function useGradually(rows: ReadonlyMap<number, Run>): ReadonlyMap<number, Run> {
+  const [, drawMore] = useReducer((count: number) => count + 1, 0);
+  const before = useRef<ReadonlyMap<number, Run> | null>(null);
+  const drawn = before.current === null ? rows : takeSome(rows, before.current, AT_ONCE);
+  useEffect(() => {
+    if (before.current !== null || drawn.size > 0) before.current = drawn;
+    if (drawn.size === rows.size) return;
+    const frame = requestAnimationFrame(drawMore);
+    return () => cancelAnimationFrame(frame);
+  });
+  return drawn;
+}
+
+/** All that was there before, as it is now, and at most so many others. */
+export function takeSome<T>(
+  all: ReadonlyMap<number, T>,
+  before: ReadonlyMap<number, T>,
+  most: number,
+): ReadonlyMap<number, T> {
+  let left = most;
+  const taken = [...all].filter(([place]) => before.has(place) || left-- > 0);
+  return taken.length === all.size ? all : new Map(taken);
 }
 
 /** What the rows in view show beside their runs. Keys are asked for in whole pages, so that scrolling asks seldom. */
