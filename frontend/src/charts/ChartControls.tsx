@@ -48,7 +48,12 @@ export function ChartControls({
         <output>{smooth.toFixed(2)}</output>
       </label>
       {children}
-      <Button variant="default" disabled={!view.range} onClick={() => onView({ range: null })}>
+      <Button
+        className={classes.reset}
+        variant="default"
+        disabled={!view.range}
+        onClick={() => onView({ range: null })}
+      >
         Reset zoom
       </Button>
     </div>

@@ -7,6 +7,7 @@ import { Age } from "@/components/Age";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
+import { Name } from "@/components/Name";
 import { Page } from "@/components/Page";
 import { Bytes } from "@/components/Values";
 import { formatBytes } from "@/format/bytes";
@@ -99,7 +100,9 @@ export default function ArtifactPage() {
                   <td className="num">{one.num_files}</td>
                   <td>
                     {one.created_by_run && (
-                      <Link href={makeRunPath(one.created_by_run)}>{one.created_by_run}</Link>
+                      <Link href={makeRunPath(one.created_by_run)} className={classes.maker}>
+                        <Name text={one.created_by_run} />
+                      </Link>
                     )}
                   </td>
                 </tr>

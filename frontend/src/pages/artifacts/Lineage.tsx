@@ -86,8 +86,11 @@ function Graph({ graph }: { graph: Schema<"LineageAnswer"> }) {
 
 function Box({ node, x, y, isRoot }: { node: Node; x: number; y: number; isRoot: boolean }) {
   const path = findPath(node);
+  const name = `${node.node_type} ${node.label}`; // the box has room for a part of it
   const box = (
     <g
+      role={path ? undefined : "img"}
+      aria-label={path ? undefined : name}
       className={classes.node}
       data-kind={node.node_type}
       data-root={isRoot || undefined}
@@ -104,7 +107,7 @@ function Box({ node, x, y, isRoot }: { node: Node; x: number; y: number; isRoot:
     </g>
   );
   return path ? (
-    <Link href={path} aria-label={`${node.node_type} ${node.label}`}>
+    <Link href={path} aria-label={name}>
       {box}
     </Link>
   ) : (

@@ -77,7 +77,7 @@ function Steps({ name, items }: { name: string; items: readonly Media[] }) {
       <div className="dim">
         {step}, {formatCount(place + 1)} of {formatCount(items.length)}
       </div>
-      {item.caption && <div>{item.caption}</div>}
+      {item.caption && item.caption !== step && <div>{item.caption}</div>}
     </section>
   );
 }

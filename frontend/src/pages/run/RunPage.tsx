@@ -79,7 +79,7 @@ function TheRun({ run }: { run: RunDetail }) {
       <Tabs value={part} onChange={choose} keepMounted={false}>
         <Tabs.List className={classes.tabs}>
           {PARTS.map((one) => (
-            <Tabs.Tab key={one} value={one}>
+            <Tabs.Tab key={one} value={one} ref={one === part ? showWhole : undefined}>
               {PART_NAMES[one]}
             </Tabs.Tab>
           ))}
@@ -94,6 +94,11 @@ function TheRun({ run }: { run: RunDetail }) {
       </Tabs>
     </Page>
   );
+}
+
+/** On a phone the tabs are wider than the page. */
+function showWhole(tab: HTMLElement | null): void {
+  tab?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function Content({ run, part }: { run: RunDetail; part: Part }) {
@@ -112,7 +117,9 @@ function Head({ run }: { run: RunDetail }) {
     <div className={classes.head}>
       <StatusMark status={run.status} evidence={run.status_evidence} />
       {run.status_evidence && <span className={classes.evidence}>{run.status_evidence}</span>}
-      <span>{run.project}</span>
+      <span>
+        in <strong>{run.project}</strong>
+      </span>
       <span>
         recorded by <strong>{run.format_title}</strong>
       </span>

@@ -72,23 +72,23 @@ function Facts({ connection }: { connection: Connection }) {
           <Uptime key={Math.floor(Date.now() / 1000 - uptime)} seconds={uptime} />
         </Fact>
       )}
+      <Fact name="In the index">
+        {countOf(connection.cached_experiments, "run")}, {countOf(connection.cached_artifacts, "artifact")}
+      </Fact>
+      <Fact name="Exchanged">
+        {formatBytes(connection.received_bytes ?? 0)} in, {formatBytes(connection.sent_bytes ?? 0)} out
+      </Fact>
       {transport && (
         <Fact name="Reached by">
           {transport === "agent" ? "the agent" : transport.toUpperCase()}{" "}
           <span className="dim">{transport_reason}</span>
         </Fact>
       )}
-      <Fact name="Exchanged">
-        {formatBytes(connection.received_bytes ?? 0)} in, {formatBytes(connection.sent_bytes ?? 0)} out
-      </Fact>
       {fingerprint && (
         <Fact name="Host key">
           <code>{fingerprint}</code>
         </Fact>
       )}
-      <Fact name="In the index">
-        {countOf(connection.cached_experiments, "run")}, {countOf(connection.cached_artifacts, "artifact")}
-      </Fact>
     </dl>
   );
 }
