@@ -29,10 +29,11 @@ export function formatAge(at: number | null | undefined, now: number): string {
   return `${Math.floor(age / (365.25 * DAY))} y`;
 }
 
-/** `3 m ago`, `now`. */
+/** `3 m ago`, `just now`. */
 export function formatAgo(at: number | null | undefined, now: number): string {
   const age = formatAge(at, now);
-  return age === "now" || age === NOTHING ? age : `${age} ago`;
+  if (age === "now") return "just now";
+  return age === NOTHING ? age : `${age} ago`;
 }
 
 /** `2026-01-02 03:04:05`, in the reader's time zone. */

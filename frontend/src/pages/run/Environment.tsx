@@ -18,9 +18,9 @@ export function Environment({ run }: { run: RunDetail }) {
       <Values title="Place" values={place} />
       <Values title="Environment" values={run.environment} />
       <Values title="Metadata" values={run.meta} />
-      <section>
-        <h2>Format</h2>
-        <ul className="dim">
+      <section aria-label="How it is read">
+        <h2>How runs of {run.format_title} are read</h2>
+        <ul className={classes.notes}>
           {run.format_notes.map((note) => (
             <li key={note}>{note}</li>
           ))}
