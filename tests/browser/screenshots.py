@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
+from runferry.config import DEFAULT_RATE_LIMITS
 from runferry.demo.stage import open_stage
 from runferry.demo.tree import build_tree
 from tests.browser.conftest import write_ssh_config
@@ -25,6 +28,7 @@ from tests.integration.api.running import expect as expect_answer
 from tests.support.chromium import DESKTOP, PHONE, Scheme, run_chromium, watch
 from tests.support.ferry import write_run
 from tests.support.sshd import Sshd
+from tests.support.waiting import eventually_now
 
 IMAGES = Path(__file__).parents[2] / "docs/images"
 LOOKS: tuple[tuple[str, tuple[int, int], Scheme], ...] = (
@@ -34,9 +38,12 @@ LOOKS: tuple[tuple[str, tuple[int, int], Scheme], ...] = (
     ("phone-dark", PHONE, "dark"),
 )
 FEW, MANY = 3, 3_000
+DAY, SWEEP_DAYS = 86_400.0, 45
+ENDS = ("finished",) * 12 + ("failed", "failed", "interrupted")
 
 
 def main() -> None:
+    """Take all of them, or those of the named parts."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="runferry-screenshots-") as name, Sshd() as sshd, run_chromium() as browser:
         folder = Path(name)
@@ -44,27 +51,67 @@ def main() -> None:
         home.mkdir()
         os.environ["HOME"] = str(home)
         write_ssh_config(home, sshd)
-        with run_server(folder / "empty", open_demo=open_stage) as server:
-            take_empty(browser, server)
-        few = folder / "few"
-        for number in range(FEW):
-            write_run(few, "vision", "resnet", f"20260101_00000{number}_{number:06x}")
-        with run_server(folder / "few-data") as server:
-            mirror(server, few)
-            take_few(browser, server)
-        root = folder / "experiments"
-        build_tree(root, now=time.time())
-        add_running(root)
-        with run_server(folder / "data") as server:
-            mirror(server, root)
-            take_full(browser, server)
-            take_parts(browser, server)
-            take_connecting(browser, server, root)
-            for number in range(MANY):
-                write_run(root, f"sweep{number % 5}", f"trial{number % 40}", f"20260101_{number:06d}_{number:06x}")
-            take_many(browser, server)
-            sshd.stop()
-            take_offline(browser, server)
+        for part in sys.argv[1:] or PARTS:
+            PARTS[part](browser, folder / part)
+
+
+def take_empty_table(browser: Browser, folder: Path) -> None:
+    with run_server(folder / "data", open_demo=open_stage) as server:
+        take_empty(browser, server)
+
+
+def take_few_runs(browser: Browser, folder: Path) -> None:
+    root = folder / "experiments"
+    for number in range(FEW):
+        write_past_run(root, ("vision", "resnet"), time.time() - (number + 1) * DAY, random.Random(number))
+    with run_server(folder / "data") as server:
+        mirror(server, root)
+        take_few(browser, server)
+
+
+def take_all_pages(browser: Browser, folder: Path) -> None:
+    root = write_tree(folder)
+    with run_server(folder / "data", rate_limits=DEFAULT_RATE_LIMITS) as server:  # the settings show them
+        mirror(server, root)
+        take_full(browser, server)
+        take_parts(browser, server)
+        take_connecting(browser, server, root)
+
+
+def take_many_runs(browser: Browser, folder: Path) -> None:
+    root = write_tree(folder)
+    write_sweep(root)
+    with run_server(folder / "data") as server:
+        mirror(server, root)
+        take_many(browser, server)
+
+
+def take_lost_server(browser: Browser, folder: Path) -> None:
+    """With a server of its own, which then stops."""
+    root, config = write_tree(folder), Path(os.environ["HOME"]) / ".ssh/config"
+    before = config.read_text()
+    with Sshd() as sshd, run_server(folder / "data") as server:
+        write_ssh_config(Path(os.environ["HOME"]), sshd)
+        mirror(server, root)
+        sshd.stop()
+        take_offline(browser, server)
+    config.write_text(before)
+
+
+PARTS = {
+    "empty": take_empty_table,
+    "few": take_few_runs,
+    "all": take_all_pages,
+    "many": take_many_runs,
+    "offline": take_lost_server,
+}
+
+
+def write_tree(folder: Path) -> Path:
+    root = folder / "experiments"
+    build_tree(root, now=time.time())
+    add_running(root)
+    return root
 
 
 def take_empty(browser: Browser, server: Running) -> None:
@@ -113,7 +160,7 @@ def take_few(browser: Browser, server: Running) -> None:
     for look in LOOKS:
         with page_of(browser, server, look) as page:
             page.goto(f"{server.url}/runs")
-            expect(page.get_by_role("row").filter(has_text="000002")).to_be_visible()
+            expect(page.get_by_role("row").filter(has_text="resnet")).to_have_count(FEW)
             page.wait_for_timeout(1000)
             take(page, "runs-few", look)
 
@@ -145,11 +192,12 @@ def take_connecting(browser: Browser, server: Running, root: Path) -> None:
 
 
 def take_many(browser: Browser, server: Running) -> None:
-    for look in LOOKS[:2]:
+    for look in LOOKS:
         with page_of(browser, server, look) as page:
-            page.goto(f"{server.url}/runs?sort=id&order=asc")
-            expect(page.get_by_role("row").filter(has_text="20260101_000000_000000")).to_be_visible(timeout=60_000)
-            page.wait_for_timeout(1000)
+            page.goto(f"{server.url}/runs?sort=best&order=desc")
+            expect(page.get_by_text(re.compile(f"^{MANY // 1000},0\\d\\d runs$"))).to_be_visible()
+            expect(page.get_by_role("progressbar")).to_have_count(0)
+            page.wait_for_timeout(1500)
             take(page, "runs-many", look)
 
 
@@ -165,7 +213,11 @@ def take_offline(browser: Browser, server: Running) -> None:
 def mirror(server: Running, root: Path) -> None:
     expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
     expect_answer(server.post("/api/unified/configure_mode", {"mode": "mirror", "remote_root": str(root)}), 200)
-    server.wait_synced()
+    eventually_now(lambda: is_in_step(server), within=300, every=0.5, what="the mirror is in step")
+
+
+def is_in_step(server: Running) -> bool:
+    return server.status()["mirror_mode"].get("last_sync_at") is not None
 
 
 def add_running(root: Path) -> None:
@@ -179,6 +231,30 @@ def add_running(root: Path) -> None:
     (run / "status.json").write_text(json.dumps({"status": "running", "started_at": now}))
     losses = ((step, 2 / (1 + step / 40) + rng.random() / 9) for step in range(400))
     lines = ({"ts": now, "type": "metrics", "data": {"global_step": step, "loss": loss}} for step, loss in losses)
+    (run / "events.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def write_sweep(root: Path) -> None:
+    """Write what a group of people trained in some weeks."""
+    rng, now = random.Random(2), time.time()
+    for number in range(MANY):
+        names = (f"sweep-{'abcde'[number % 5]}", f"trial-{number % 40:02d}")
+        write_past_run(root, names, now - DAY - rng.random() * SWEEP_DAYS * DAY, rng)
+
+
+def write_past_run(root: Path, names: tuple[str, str], began: float, rng: random.Random) -> None:
+    """Write a run of its own length, luck and end."""
+    project, name = names
+    stamp = time.strftime("%Y%m%d_%H%M%S", time.gmtime(began))
+    run = write_run(root, project, name, f"{stamp}_{rng.randrange(1 << 24):06x}", lines=0)
+    about = json.loads((run / "meta.json").read_text())
+    (run / "meta.json").write_text(json.dumps(about | {"created_at": began}))
+    took, end, floor = 600 + rng.random() ** 3 * 2 * DAY / 3, rng.choice(ENDS), 0.1 + rng.random()
+    (run / "status.json").write_text(json.dumps({"status": end, "started_at": began, "ended_at": began + took}))
+    best = {"best_metric_value": round(0.97 - floor / 4, 4), "best_metric_name": "val/acc"}
+    (run / "summary.json").write_text(json.dumps(best))
+    losses = ((step, floor + 2 / (1 + step / (1 + floor * 9)) + rng.random() / 6) for step in range(40))
+    lines = ({"ts": began, "type": "metrics", "data": {"global_step": step, "loss": loss}} for step, loss in losses)
     (run / "events.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
 
 
