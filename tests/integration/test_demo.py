@@ -6,7 +6,6 @@ import asyncio
 import io
 import re
 import signal
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from rich.console import Console
 from tests.integration.cli.driver import Cli
 from tests.support.network import closed_port
@@ -63,15 +61,6 @@ async def demo(**options: Any) -> AsyncIterator[Running]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory of temporary files that is ours alone, to see what is left in it."""
-    path = tmp_path / "tmp"
-    path.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(path))
-    return path
 
 
 async def test_the_demo_mirrors_a_live_training_and_tells_the_crashed_one(temporary: Path) -> None:

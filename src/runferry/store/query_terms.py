@@ -145,13 +145,15 @@ def _match(term: Match) -> ColumnElement[bool]:
 
 def _match_tag(value: str) -> ColumnElement[bool]:
     """A tag lies between line ends; the parser lets a wildcard stand at its ends only, where it cannot do harm."""
-    return runs.c.tags.like(f"%\n{_to_pattern(fold(value))}\n%", escape="/")
+    is_there = runs.c.tags.like(f"%\n{_to_pattern(fold(value))}\n%", escape="/")
+    return and_(runs.c.tags != "", is_there)  # most runs have none
 
 
 def _is_like(column: ColumnElement[str], value: str) -> ColumnElement[bool]:
     if not re.search(r"(?<!\\)(?:\\\\)*\*", value):
         plain = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
-        return or_(column == plain, func.lower(column) == func.lower(plain))
+        is_as_long = func.length(column) == len(plain)  # asked first: it costs less than a word in lower case
+        return and_(is_as_long, func.lower(column) == func.lower(plain))
     return func.lower(column).like(func.lower(_to_pattern(value)), escape="/")
 
 

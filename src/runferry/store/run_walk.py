@@ -16,6 +16,7 @@ from runferry.store.run_list import (
     SORTS,
     Listed,
     RunFilter,
+    is_filtered,
     order_by,
     order_columns,
     select_count,
@@ -52,10 +53,13 @@ def select_first(chosen: RunFilter, listed: Listed) -> Subquery | None:
 def select_total(chosen: RunFilter, listed: Listed) -> Select[Any]:
     """Return the query for how many runs there are on all pages."""
     term = find_lone_value(chosen, listed)
-    if term is None:
-        return select_count(chosen, listed)
     in_bin = select(runs.c.id).where(or_(runs.c.recycled_at.is_not(None), runs.c.deleted_at.is_not(None)))
     hidden = select(union(in_bin, select_moved()).subquery("hidden").c.id)
+    if listed.is_short and not is_filtered(chosen):
+        every, left_out = (select(func.count()).select_from(part) for part in (runs, hidden.subquery("left_out")))
+        return select(every.scalar_subquery() - left_out.scalar_subquery())
+    if term is None:
+        return select_count(chosen, listed)
     written, logged = select_runs_with(term)
     one = written.where(run_values.c.run_id.not_in(hidden)).subquery("written")
     two = logged.where(series.c.run_id.not_in(hidden)).distinct().subquery("logged")
@@ -69,7 +73,7 @@ def find_lone_value(chosen: RunFilter, listed: Listed) -> Comparison | None:
     With other filters all runs are looked through anyway, once for the page and the total.
     """
     terms = parse_query(chosen.q or "")
-    is_filtered = len(terms) != 1 or any((chosen.server, chosen.project, chosen.name, chosen.status))
-    if is_filtered or not listed.is_short or not is_of_values(terms[0]) or terms[0].is_negated:
+    has_more = len(terms) != 1 or any((chosen.server, chosen.project, chosen.name, chosen.status))
+    if has_more or not listed.is_short or not is_of_values(terms[0]) or terms[0].is_negated:
         return None
     return terms[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,15 +26,6 @@ def server(tmp_path: Path, home: Path) -> Iterator[Running]:
     """A server with an empty data directory that offers the demo, as ``runferry serve`` does."""
     with run_server(tmp_path / "data", open_demo=open_stage) as running:
         yield running
-
-
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory of temporary files that is ours alone, to see what is left in it."""
-    path = tmp_path / "tmp"
-    path.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(path))
-    return path
 
 
 def list_runs(server: Running, label: str = "demo") -> list[dict[str, Any]]:

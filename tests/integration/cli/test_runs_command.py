@@ -35,14 +35,15 @@ def names(cli: Cli, *words: str) -> list[str]:
 
 
 def test_runs_are_filtered_sorted_and_cut(synced: Cli) -> None:
-    assert sorted(names(synced)) == ["name0", "name1", "name2"]
-    assert names(synced, "lr<0.01", "project:cv") == ["name1"]
-    assert names(synced, "--project", "cv", "--project", "nlp", "name2") == ["name2"]
-    assert names(synced, "--sort", "best") == ["name1", "name0", "name2"], "2.5 is a loss: less is better"
-    assert names(synced, "--sort", "name", "--order", "asc", "--limit", "2") == ["name0", "name1"]
-    assert sorted(names(synced, "-q", "-name0")) == ["name1", "name2"]
-    assert sorted(names(synced, "--status", "finished", "--status", "running")) == ["name0", "name1", "name2"]
-    assert names(synced, "--status", "running") == []
+    with synced.serve():
+        assert sorted(names(synced)) == ["name0", "name1", "name2"]
+        assert names(synced, "lr<0.01", "project:cv") == ["name1"]
+        assert names(synced, "--project", "cv", "--project", "nlp", "name2") == ["name2"]
+        assert names(synced, "--sort", "best") == ["name1", "name0", "name2"], "2.5 is a loss: less is better"
+        assert names(synced, "--sort", "name", "--order", "asc", "--limit", "2") == ["name0", "name1"]
+        assert sorted(names(synced, "-q", "-name0")) == ["name1", "name2"]
+        assert sorted(names(synced, "--status", "finished", "--status", "running")) == ["name0", "name1", "name2"]
+        assert names(synced, "--status", "running") == []
 
 
 def test_what_is_not_understood_is_named(synced: Cli) -> None:
