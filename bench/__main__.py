@@ -19,6 +19,7 @@ from bench.cases import (
     idle,
     ingest,
     initial,
+    large,
     logs,
     mixed,
     mlruns,
@@ -35,6 +36,7 @@ from runferry.app import calm_garbage_collector
 CASES: Mapping[str, Callable[[Lab], Awaitable[Result]]] = {
     "initial": initial.run,
     "resync": resync.run,
+    "large": large.run,
     "big": big.run,
     "append": append.run,
     "idle": idle.run,
