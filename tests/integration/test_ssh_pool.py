@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncssh
 import pytest
 from tests.conftest import MakeSshd
-from tests.support.connecting import HOST, key_of, make_pool, password, run_on, target_of
+from tests.support.connecting import HOST, key_of, make_pool, open_to, password, run_on, target_of
 from tests.support.network import Proxy
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
 
 from runferry.errors import AuthenticationFailed, HostKeyChanged, NotConnected
+from runferry.ssh import connection as ssh_connection
 from runferry.ssh.connection import Target
 from runferry.ssh.credentials import Credentials
 from runferry.ssh.hostkeys import HostKeys
@@ -25,6 +28,24 @@ async def pool(tmp_path: Path, home: Path) -> AsyncIterator[Pool]:
     pool = make_pool(tmp_path)
     yield pool
     await pool.close()
+
+
+async def test_what_many_logins_leave_behind_does_not_stay_in_memory(
+    tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def count() -> int:
+        return sum(isinstance(one, asyncssh.SSHClientConnection) for one in gc.get_objects())
+
+    monkeypatch.setattr(ssh_connection, "LOGINS_PER_COLLECTION", 4)
+    before = count()
+    gc.disable()  # as rarely as Python looks at what is old
+    try:
+        for _ in range(16):
+            link = await open_to(sshd, key_of(sshd), tmp_path)
+            await link.close()
+        assert count() - before <= 5
+    finally:
+        gc.enable()
 
 
 async def is_up(connection: Connection) -> None:

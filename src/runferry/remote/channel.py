@@ -120,6 +120,7 @@ class AgentSession(asyncssh.SSHClientSession[bytes]):
     def _send_stdin(self) -> None:
         with suppress(OSError):  # it is closed already; connection_lost says why
             self._write(self._stdin)
+        self._stdin = b""  # as much as all else that is kept of a channel
 
     def _write(self, data: bytes) -> None:
         if self._channel is None or self.ended.is_set():

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +34,13 @@ KEEPALIVE_SECONDS = 5.0
 KEEPALIVE_MISSES = 2
 CIPHERS = "^aes128-gcm@openssh.com,aes256-gcm@openssh.com"
 """Put first, before asyncssh's own choice: half as fast again as its first one (chacha20)."""
+
+LOGINS_PER_COLLECTION = 32
+"""Logins after which what ended connections left is thrown away. It is rings of objects, 50 KiB and more for each, and
+Python looks at what was there for long so rarely, as ``app`` has it, that a link lost now and then filled the memory.
+"""
+
+_logins = itertools.count(1)
 
 
 class Tunnel:
@@ -59,6 +68,8 @@ async def open_link(
     Raises InvalidCredentials (before anything is sent), ConnectTimeout, ConnectionFailed, HostKeyChanged,
     HostKeyUnconfirmed, AuthenticationFailed; then nothing stays open.
     """
+    if next(_logins) % LOGINS_PER_COLLECTION == 0:
+        gc.collect()
     await in_thread(load_given_keys, credentials)
     passed: list[Passed] = []
     where = route.hops[0]
