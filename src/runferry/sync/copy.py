@@ -22,6 +22,7 @@ from runferry.sync.journal import Journal
 from runferry.sync.plan import Step, decide
 from runferry.sync.revisits import Revisits
 from runferry.sync.selection import Selection
+from runferry.sync.telling import Telling
 from runferry.sync.twins import Twins
 
 LOOK_AGAIN_RACY = 2.2
@@ -90,7 +91,7 @@ class Copy:
         self._disagreed: dict[str, tuple[Version, Version]] = {}
         self._unmet: dict[str, tuple[Version, int]] = {}  # listed so, and so often not read so
         self._clock_ns = 0
-        self._considered: set[str] = set()  # of the look at the whole root that is being told
+        self._telling = Telling()
 
     @property
     def problems(self) -> list[Problem]:
@@ -116,7 +117,7 @@ class Copy:
         self._twins.start_over()
         self._troubles.clear()
         self._tries.clear()
-        self._considered.clear()
+        self._telling.clear()
         for path, record in self._journal.records.items():
             if record.held is not None:
                 self._twins.settle(path, record.held)
@@ -155,14 +156,12 @@ class Copy:
 
     def _consider_look(self, change: Change, difference: Difference, fresh: set[str]) -> list[str]:
         """Consider what a look at the whole root tells, each path as soon as it is told."""
-        entries: Iterable[Entry] = change.upserts
         if change.is_part:
-            self._considered.update(entry.path for entry in entries)
-        else:
-            done, self._considered = self._considered.difference(entry.path for entry in difference.upserts), set()
-            entries = [entry for path, entry in self.listing.items() if path not in done]
-        neighbours = self._neighbours(fresh.union(difference.removed))
-        return self._consider_all(entries) + self._consider_all(neighbours)
+            self._telling.add((entry.path for entry in change.upserts), fresh)
+            return self._consider_all(change.upserts)
+        altered = {entry.path for entry in difference.upserts}.union(difference.removed)
+        done = self._telling.end(altered, self._names)
+        return self._consider_all([entry for path, entry in self.listing.items() if path not in done])
 
     def look_again(self, paths: Iterable[str]) -> list[str]:
         """Consider paths whose revisit is due."""
@@ -468,13 +467,13 @@ class Copy:
         if names is not None:
             names.discard(path)
 
-    def _neighbours(self, altered: set[str]) -> list[Entry]:
-        """Return the files beside names that have come or gone: a name can make its whole directory a run."""
-        directories = {path.rpartition("/")[0] for path in altered}
+    def _neighbours(self, fresh: set[str]) -> list[Entry]:
+        """Return the files beside newly listed ones: a new name can make its whole directory a run."""
+        directories = {path.rpartition("/")[0] for path in fresh}
         found: set[str] = set()
         for directory in directories:
             found |= self._names.get(directory, set())
-        return [self.listing[path] for path in found - altered if path in self.listing]
+        return [self.listing[path] for path in found - fresh if path in self.listing]
 
 
 def size_of_work(step: Step, entry: Entry, held: Held | None) -> int:
