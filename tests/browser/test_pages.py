@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import EVIL
+from tests.browser.conftest import EVIL, RUN
 from tests.integration.api.running import Running
 from tests.integration.api.running import expect as expect_answer
 from tests.support.chromium import PHONE, Scheme, Watched, watch
@@ -104,6 +105,17 @@ def test_a_run_that_begins_and_changes_on_the_server_shows_in_place(shown: Watch
     expect(row).to_contain_text("failed")
     expect(row).to_contain_text("2 h")
     assert page.evaluate("window.wasNotReloaded")
+
+
+def test_a_small_curve_goes_on_as_its_run_does(shown: Watched, tree: Path) -> None:
+    page = shown.open("/runs")
+    curve = page.get_by_role("row").filter(has_text="aaaaaa").locator("svg path[stroke]")
+    before = curve.get_attribute("d")
+    assert before
+    with (tree / "vision" / "resnet" / "runs" / RUN / "events.jsonl").open("a") as events:
+        for step in range(100, 110):
+            events.write(json.dumps({"ts": step, "type": "metrics", "data": {"step": step, "loss": 50 - step}}) + "\n")
+    expect(curve).not_to_have_attribute("d", before, timeout=15_000)
 
 
 def test_the_filter_is_kept_in_the_address_and_the_selection_survives_it(shown: Watched) -> None:

@@ -2,6 +2,7 @@
 export const keys = {
   status: ["status"],
   runs: ["runs"],
+  sparklines: ["runs", "sparklines"],
   run: (key: string) => ["runs", "one", key],
   hosts: ["hosts"],
   problems: ["problems"],

@@ -6,6 +6,7 @@ import { eventStream, type SyncEvent } from "./events";
 import { keys } from "./keys";
 
 const CALM = 700;
+const CURVE_CALM = 2000; // small curves of runs that write all the time, and of thousands that are read after a sync
 
 type Status = Schema<"StatusAnswer">;
 type Sync = Schema<"SyncAnswer">;
@@ -13,12 +14,14 @@ type Sync = Schema<"SyncAnswer">;
 export function useLiveCache(): void {
   const client = useQueryClient();
   useEffect(() => {
-    const soon = makeCollector(client);
+    const soon = makeCollector(client, CALM);
+    const soonCurves = makeCollector(client, CURVE_CALM);
     const ends = [
       eventStream.hold(),
       eventStream.on("refetch", () => void client.invalidateQueries()),
       eventStream.on("connection", () => soon(keys.status, keys.runs)),
       eventStream.on("run", () => soon(keys.runs, keys.status)),
+      eventStream.on("series", () => soonCurves(keys.sparklines)),
       eventStream.on("problem", () => soon(keys.problems)),
       eventStream.on("download", () => soon(keys.downloads, keys.cache)),
       eventStream.on("sync", (event) => {
@@ -35,7 +38,7 @@ export function useLiveCache(): void {
 }
 
 /** Return a function that invalidates keys, many events at a time. */
-function makeCollector(client: QueryClient): (...chosen: (readonly unknown[])[]) => void {
+function makeCollector(client: QueryClient, calm: number): (...chosen: (readonly unknown[])[]) => void {
   const waiting = new Map<string, readonly unknown[]>();
   function work(): void {
     const all = [...waiting.values()];
@@ -43,7 +46,7 @@ function makeCollector(client: QueryClient): (...chosen: (readonly unknown[])[])
     for (const queryKey of all) void client.invalidateQueries({ queryKey });
   }
   return (...chosen) => {
-    if (waiting.size === 0) window.setTimeout(work, CALM);
+    if (waiting.size === 0) window.setTimeout(work, calm);
     for (const key of chosen) waiting.set(JSON.stringify(key), key);
   };
 }

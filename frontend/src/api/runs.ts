@@ -64,7 +64,7 @@ export function useRunValues(runs: readonly string[], names: readonly string[]) 
 
 export function useSparklines(runs: readonly string[], isWanted: boolean) {
   return useQuery({
-    queryKey: [...keys.runs, "sparklines", runs],
+    queryKey: [...keys.sparklines, runs],
     queryFn: () => post("/api/run-sparklines", { keys: [...runs] }),
     enabled: isWanted && runs.length > 0,
     placeholderData: keepPreviousData,
