@@ -14,7 +14,7 @@ VERSION = 1
 HEADER = struct.Struct("!BII")
 MAX_PAYLOAD = 1024 * 1024 + 64 * 1024
 MAX_UNPACKED = 4 * 1024 * 1024
-PIECE = 256 * 1024
+PIECE = 512 * 1024
 """Bulk data travels in frames of this size, so that an urgent answer waits for one of them at most."""
 
 COMPRESSED = 0x80

@@ -25,7 +25,8 @@ KINDS = (Kind.FILE, Kind.DIR, Kind.LINK, Kind.OTHER)
 class Assembly:
     """Gathers parts until they make a change; ``notes`` are the sentences that came with them.
 
-    Of a whole tree that begins to be told, ``take_part`` gives what has come since it was asked last.
+    Of a whole tree that begins to be told, ``take_part`` gives what has come, each time twice as much as the last time:
+    there is work soon, and always enough of it, in few pieces.
     """
 
     def __init__(self) -> None:
@@ -36,6 +37,7 @@ class Assembly:
         self._unsure: list[str] = []
         self._began_ns = 0
         self._fresh: list[Entry] = []
+        self._enough = 1
 
     def add(self, part: Mapping[str, object]) -> Change | None:
         """Take in one part; return the change it completes, if it completes one."""
@@ -60,9 +62,12 @@ class Assembly:
         return self._finish(end) if end is not None else None
 
     def take_part(self) -> Change | None:
-        """Return what of the whole tree is new since the last call, or None."""
+        """Return what of the whole tree has not been given yet; None where that is not enough to be worth it."""
+        if len(self._fresh) < self._enough:
+            return None
         fresh, self._fresh = self._fresh, []
-        return Change(NOWHERE, tuple(fresh), clock_ns=self._began_ns, is_part=True) if fresh else None
+        self._enough = 2 * len(fresh)
+        return Change(NOWHERE, tuple(fresh), clock_ns=self._began_ns, is_part=True)
 
     def _add_group(self, group: object) -> None:
         if not isinstance(group, list) or len(group) != 2 or not isinstance(group[1], list):
@@ -99,7 +104,7 @@ class Assembly:
 
     def _clear(self) -> None:
         self._upserts, self._removed, self._problems, self._unsure = {}, {}, {}, []
-        self._began_ns, self._fresh = 0, []
+        self._began_ns, self._fresh, self._enough = 0, [], 1
 
 
 def read_entry(prefix: str, row: object) -> Entry:

@@ -291,12 +291,13 @@ async def test_a_tree_is_told_while_it_is_still_looked_at_and_then_as_a_whole() 
     agent.say(wire.PART, agent.last, {"begin": 7, "e": [["", [ROW]]]})
     part = await task
     assert part == Change(RootIdentity(0, 0), upserts=part.upserts, clock_ns=7, is_part=True)  # type: ignore[attr-defined]
-    agent.say(wire.PART, agent.last, {"e": [["", [["second", *ROW[1:]]]]]})
+    for name in ("second", "third"):  # one more is not worth it
+        agent.say(wire.PART, agent.last, {"e": [["", [[name, *ROW[1:]]]]]})
     second = await anext(changes)
-    agent.say(wire.PART, agent.last, {"e": [["", [["third", *ROW[1:]]]]], "end": END})
+    agent.say(wire.PART, agent.last, {"e": [["", [["fourth", *ROW[1:]]]]], "end": END})
     whole = await anext(changes)
-    assert [entry.path for entry in second.upserts] == ["second"]
-    assert [entry.path for entry in whole.upserts] == ["file", "second", "third"]
+    assert [entry.path for entry in second.upserts] == ["second", "third"]
+    assert [entry.path for entry in whole.upserts] == ["file", "second", "third", "fourth"]
     assert (whole.complete, whole.is_part) == (True, False)
     await changes.aclose()
     await agent.remote.close()
