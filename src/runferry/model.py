@@ -96,6 +96,10 @@ class RootIdentity:
     inode: int
 
 
+NO_IDENTITY = RootIdentity(0, 0)
+"""What SFTP tells of a root, and a change in which it is not looked at: nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A whole remote tree at one time. ``clock_ns`` is the remote clock when the scan began."""

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from runferry.agent import names, wire
-from runferry.model import Change, Entry, Kind, Problem, RootIdentity, Snapshot, Version
+from runferry.model import NO_IDENTITY, Change, Entry, Kind, Problem, RootIdentity, Snapshot, Version
 from runferry.remote.paths import believe_directory, believe_problem, believe_shown, clean
 
 MOST_ENTRIES = 5_000_000
 MOST_SIGNED, MOST_UNSIGNED = 2**63 - 1, 2**64 - 1
 """What a size or a time, and what an inode or a device, can be on any Linux, and in the index."""
-
-NOWHERE = RootIdentity(0, 0)
-"""What a change says of its root before it is known."""
 
 KINDS = (Kind.FILE, Kind.DIR, Kind.LINK, Kind.OTHER)
 
@@ -67,7 +64,7 @@ class Assembly:
             return None
         fresh, self._fresh = self._fresh, []
         self._enough = 2 * len(fresh)
-        return Change(NOWHERE, tuple(fresh), clock_ns=self._began_ns, is_part=True)
+        return Change(NO_IDENTITY, tuple(fresh), clock_ns=self._began_ns, is_part=True)
 
     def _add_group(self, group: object) -> None:
         if not isinstance(group, list) or len(group) != 2 or not isinstance(group[1], list):

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
-from runferry.model import Change, Entry, Kind, Problem, ProblemCode, RootIdentity
+from runferry.model import NO_IDENTITY, Change, Entry, Kind, Problem, ProblemCode
 from runferry.remote.base import Remote
 from runferry.store.sync_state import FileRecord, Held
 from runferry.sync.attention import Attention
@@ -23,7 +23,6 @@ LOOK_SECONDS = 1.0
 """How often an attended file is looked at; what is found by then is at most this old."""
 
 LOOK_TIMEOUT = 30.0
-_NOWHERE = RootIdentity(0, 0)
 
 
 class Attendant:
@@ -165,7 +164,7 @@ class Attendant:
         ]
         removed = [path for path, answer in fresh.items() if is_vanished(answer) and before[path] is not None]
         if upserts or removed:
-            change = Change(_NOWHERE, tuple(upserts), tuple(removed), clock_ns=clock_ns())
+            change = Change(NO_IDENTITY, tuple(upserts), tuple(removed), clock_ns=clock_ns())
             await absorb(change)
         for path, answer in answers.items():
             self._note(path, answer, now)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from runferry.agent.names import parent
 from runferry.errors import RemoteFailed
 from runferry.model import Change, Entry, Kind, Problem, ProblemCode, Version
 from runferry.remote.base import SMALL_FILE
@@ -460,16 +461,16 @@ class Copy:
 
     def _index(self, entry: Entry) -> None:
         if entry.kind is Kind.FILE:
-            self._names.setdefault(entry.path.rpartition("/")[0], set()).add(entry.path)
+            self._names.setdefault(parent(entry.path), set()).add(entry.path)
 
     def _unindex(self, path: str) -> None:
-        names = self._names.get(path.rpartition("/")[0])
+        names = self._names.get(parent(path))
         if names is not None:
             names.discard(path)
 
     def _neighbours(self, fresh: set[str]) -> list[Entry]:
         """Return the files beside newly listed ones: a new name can make its whole directory a run."""
-        directories = {path.rpartition("/")[0] for path in fresh}
+        directories = {parent(path) for path in fresh}
         found: set[str] = set()
         for directory in directories:
             found |= self._names.get(directory, set())

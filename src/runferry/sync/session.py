@@ -25,7 +25,7 @@ from runferry.errors import (
     RemoteFailed,
     RunferryError,
 )
-from runferry.model import Change, Entry, Kind, Problem, ProblemCode, RootIdentity, Version
+from runferry.model import NO_IDENTITY, Change, Entry, Kind, Problem, ProblemCode, Version
 from runferry.remote.base import Remote
 from runferry.store.files import LocalTree
 from runferry.store.sync_state import SyncState
@@ -55,9 +55,6 @@ CONFIRM_MIRROR = 15.0
 
 NOTE_SYNC_EVERY = 5.0
 """Seconds between writes of the last sync's time; it changes with every line of a live log."""
-
-NO_IDENTITY = RootIdentity(0, 0)
-"""What SFTP tells of a root: nothing."""
 
 TICK = 0.25
 RETRY_AFTER = 10.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
+from runferry.agent.names import parent
+
 
 class Telling:
     """Begins anew with each look.
@@ -40,7 +42,3 @@ class Telling:
                 done.difference_update(names.get(directory, ()))
         self._considered, self._new_names = set(), {}
         return done.difference(altered)
-
-
-def parent(path: str) -> str:
-    return path.rpartition("/")[0]

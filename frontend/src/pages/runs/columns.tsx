@@ -41,15 +41,25 @@ const FRESHNESS: Record<Run["freshness"]["state"], string> = {
   offline: "offline",
 };
 
+/** A column of names; of a long one, the last `kept` letters are never cut. */
+function makeNameColumn(
+  id: "id" | "project" | "name" | "server",
+  title: string,
+  width: number,
+  kept?: number,
+): Column {
+  return {
+    id,
+    title,
+    width,
+    sort: id,
+    draw: (run) => <Name text={run[id]} kept={kept} isUntitled />,
+    tell: (run) => run[id],
+  };
+}
+
 export const BASE_COLUMNS: readonly Column[] = [
-  {
-    id: "id",
-    title: "Run",
-    width: 230,
-    sort: "id",
-    draw: (run) => <Name text={run.id} isUntitled />,
-    tell: (run) => run.id,
-  },
+  makeNameColumn("id", "Run", 230),
   {
     id: "status",
     title: "Status",
@@ -58,30 +68,9 @@ export const BASE_COLUMNS: readonly Column[] = [
     draw: (run) => <StatusMark status={run.status} evidence={run.status_evidence} isUntitled />,
     tell: (run) => run.status_evidence ?? "",
   },
-  {
-    id: "project",
-    title: "Project",
-    width: 120,
-    sort: "project",
-    draw: (run) => <Name text={run.project} isUntitled />,
-    tell: (run) => run.project,
-  },
-  {
-    id: "name",
-    title: "Name",
-    width: 150,
-    sort: "name",
-    draw: (run) => <Name text={run.name} isUntitled />,
-    tell: (run) => run.name,
-  },
-  {
-    id: "server",
-    title: "Server",
-    width: 120,
-    sort: "server",
-    draw: (run) => <Name text={run.server} kept={6} isUntitled />,
-    tell: (run) => run.server,
-  },
+  makeNameColumn("project", "Project", 120),
+  makeNameColumn("name", "Name", 150),
+  makeNameColumn("server", "Server", 120, 6),
   {
     id: "fresh",
     title: "Copy",
