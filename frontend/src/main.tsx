@@ -16,7 +16,10 @@ setNonce(nonce);
 
 const client = new QueryClient({
   defaultOptions: {
+    // Runferry is on this machine: a browser that says it has no network reaches it all the same.
+    mutations: { networkMode: "always" },
     queries: {
+      networkMode: "always",
       staleTime: 5_000,
       retry: (count, error) => count < 2 && error instanceof ApiError && error.status === 0,
       retryDelay: 1_000,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.conftest import EVIL, RUN
 from tests.integration.api.running import Running
@@ -154,6 +155,37 @@ def test_runs_are_grouped_sorted_and_walked_by_keyboard(shown: Watched) -> None:
     expect(page).to_have_url(f"{shown.base}/runs?sort=id&group=project")
 
 
+def test_keys_pressed_before_the_rows_have_come_count_when_they_come(shown: Watched) -> None:
+    held: list[Route] = []
+    shown.page.route(re.compile(r"/api/runs\?.*project="), lambda route: held.append(route))
+    page = shown.open("/runs?group=project&sort=id&order=asc")
+    grid = page.get_by_role("grid", name="Runs")
+    expect(grid.get_by_role("button", name="vision 1 run")).to_be_visible()
+    grid.focus()
+    for key in ("ArrowDown", " ", "ArrowDown", " ", "End", "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_text("selected", exact=False)).to_have_count(0)
+    assert len(held) == 2, "a page of each group"
+    nlp, vision = sorted(held, key=lambda route: route.request.url)
+    nlp.continue_()
+    expect(page.get_by_text("2 runs selected")).to_be_visible()
+    for run in ("20260102_000000_bbbbbb", "20260103_000000_cccccc"):
+        expect(page.get_by_label(f"Select {run}")).to_be_checked()
+    vision.continue_()
+    expect(page).to_have_url(f"{shown.base}/runs/gpu1/20260101_000000_aaaaaa")
+
+
+def test_a_filter_typed_and_entered_leads_into_its_rows_by_keyboard(shown: Watched) -> None:
+    page = shown.open("/runs")
+    expect(page.get_by_role("row").filter(has_text="bbbbbb")).to_be_visible()
+    page.get_by_label("Filter the runs").fill("project:vision")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 match")).to_be_visible()
+    expect(page.get_by_role("grid", name="Runs")).to_be_focused()
+    page.keyboard.press(" ")
+    expect(page.get_by_label("Select 20260101_000000_aaaaaa")).to_be_checked()
+
+
 def test_parameters_and_metrics_become_columns_that_are_remembered(shown: Watched) -> None:
     page = shown.open("/runs")
     page.get_by_role("button", name="Columns").click()
@@ -209,6 +241,15 @@ def test_a_sync_is_paused_and_resumed(shown: Watched, tree: Path) -> None:
     expect(page.get_by_text("In step")).to_be_visible()
     shown.open("/runs")
     expect(page.get_by_role("row").filter(has_text="dddddd")).to_be_visible()
+
+
+def test_a_browser_without_a_network_still_reaches_what_is_on_its_own_machine(shown: Watched) -> None:
+    page = shown.open("/servers")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Servers")
+    page.evaluate("window.dispatchEvent(new Event('offline'))")  # as when the Wi-Fi is gone
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    expect(page.get_by_role("row").filter(has_text="aaaaaa")).to_be_visible()
 
 
 def test_a_server_that_goes_away_is_told_with_the_age_of_its_data_and_returns(shown: Watched, sshd: Sshd) -> None:

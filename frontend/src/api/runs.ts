@@ -23,16 +23,22 @@ export function keyOfPage({ query, page }: PageWanted) {
   return [...keys.runs, "page", query, page];
 }
 
+export function askForPage({ query, page }: PageWanted) {
+  return {
+    queryKey: keyOfPage({ query, page }),
+    queryFn: ({ signal }: { signal: AbortSignal }): Promise<RunPage> =>
+      getCounted("/api/runs", { query: { ...query, limit: PAGE, offset: page * PAGE }, signal }),
+    gcTime: 60_000,
+  };
+}
+
 export function useRunPages(wanted: readonly PageWanted[]) {
-  return useQueries({
-    queries: wanted.map(({ query, page }) => ({
-      queryKey: keyOfPage({ query, page }),
-      queryFn: ({ signal }: { signal: AbortSignal }): Promise<RunPage> =>
-        getCounted("/api/runs", { query: { ...query, limit: PAGE, offset: page * PAGE }, signal }),
-      placeholderData: keepPreviousData,
-      gcTime: 60_000,
-    })),
-  });
+  return useQueries({ queries: wanted.map(askForPage) });
+}
+
+/** The first page of a list, and until it has come that of the list before: what is drawn of it stays in its place. */
+export function useFirstPage(query: RunsQuery) {
+  return useQuery({ ...askForPage({ query, page: 0 }), placeholderData: keepPreviousData });
 }
 
 export function useRunGroups(by: "server" | "project" | "name" | "status" | null, q: string) {
@@ -40,7 +46,8 @@ export function useRunGroups(by: "server" | "project" | "name" | "status" | null
     queryKey: [...keys.runs, "groups", by, q],
     queryFn: ({ signal }) => get("/api/run-groups", { query: { by: by ?? "server", q }, signal }),
     enabled: by !== null,
-    placeholderData: keepPreviousData,
+    // Those of another filter will do for a moment; groups by something else are no groups of these runs.
+    placeholderData: (before, query) => (query?.queryKey.at(-2) === by ? before : undefined),
   });
 }
 

@@ -1,12 +1,19 @@
 /** The runs as one virtualised table: only the rows in view are there, whatever their number. On a phone, cards. */
 import { useMediaQuery } from "@mantine/hooks";
-import { type CSSProperties, type KeyboardEvent, useCallback, useRef, useState } from "react";
+import {
+  type CSSProperties,
+  type KeyboardEvent,
+  useCallback,
+  useLayoutEffect,
+  useRef,
+  useState,
+} from "react";
 import { useLocation } from "wouter";
 import { makeRunPath } from "@/shell/paths";
 import type { Column } from "./columns";
 import { GroupHead, RunCard, RunRow } from "./RunRow";
 import classes from "./RunTable.module.css";
-import { useBeside, useGradually, useRows } from "./rows";
+import { useBeside, useGradually, useRows, useWithRun } from "./rows";
 import { selection, useSelection } from "./selection";
 import { useSlots } from "./slots";
 import { TableHead } from "./TableHead";
@@ -36,10 +43,17 @@ export function RunTable(props: Props) {
   const [active, setActive] = useState(0);
   const chosen = useSelection();
   const [, navigate] = useLocation();
+  const seen = JSON.stringify([view.q, view.sort, view.order, view.group]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another view begins at its top, and keeps the focus
+  useLayoutEffect(() => {
+    scroller.current?.scrollTo({ top: 0 });
+    setActive(0);
+  }, [seen]);
   const sizes = isPhone ? { row: CARD, head: HEAD_OF_CARDS, above: 0 } : { row: ROW, head: ROW, above: ROW };
   const { virtualizer, items, slots } = useSlots(scroller, layout, sizes);
   const known = useRows(view, layout, items[0]?.index ?? 0, (items.at(-1)?.index ?? -1) + 1);
   const rows = useGradually(known);
+  const withRun = useWithRun(view, layout);
   const beside = useBeside(
     rows,
     props.valueNames,
@@ -62,7 +76,6 @@ export function RunTable(props: Props) {
 
   function act(event: KeyboardEvent): void {
     if (event.target !== scroller.current || event.ctrlKey || event.metaKey || event.altKey) return;
-    const run = rows.get(active);
     const line = layout.at(active);
     const actions: Record<string, () => void> = {
       ArrowDown: () => move(active + 1),
@@ -73,10 +86,10 @@ export function RunTable(props: Props) {
       End: () => move(layout.length - 1),
       j: () => move(active + 1),
       k: () => move(active - 1),
-      " ": () => run && selection.toggle([run.key]),
+      " ": () => withRun(active, (run) => selection.toggle([run.key])),
       Enter: () => {
-        if (run) navigate(makeRunPath(run.key));
-        else if (line?.kind === "head") props.onToggleGroup(layout.sections[line.section]?.value ?? "");
+        if (line?.kind === "head") props.onToggleGroup(layout.sections[line.section]?.value ?? "");
+        else withRun(active, (run) => navigate(makeRunPath(run.key)));
       },
     };
     const action = actions[event.key];

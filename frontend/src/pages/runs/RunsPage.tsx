@@ -56,14 +56,13 @@ export default function RunsPage() {
     >
       <Filter q={view.q} onChange={(q) => changeView({ q })} />
       {error ? (
-        <ErrorNote error={error} onRetry={() => first?.refetch()} />
+        <ErrorNote error={error} onRetry={() => first.refetch()} />
       ) : isPending ? (
         <Loading what="the runs" />
       ) : total === 0 ? (
         <NoRuns isFiltered={view.q !== ""} onClear={() => changeView({ q: "" })} />
       ) : (
         <RunTable
-          key={JSON.stringify([view.q, view.sort, view.order, view.group])}
           view={view}
           layout={layout}
           columns={columns}
@@ -141,6 +140,7 @@ function Filter({ q, onChange }: { q: string; onChange: (q: string) => void }) {
       onKeyDown={(event) => {
         if (event.key === "Escape") event.currentTarget.blur();
         if (event.key === "Enter" || event.key === "ArrowDown") {
+          if (text.trim() !== q) onChange(text.trim());
           document.querySelector<HTMLElement>("[data-runs]")?.focus();
         }
       }}

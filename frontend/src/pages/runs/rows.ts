@@ -1,13 +1,15 @@
 /** The rows in view: which pages they need, and what is beside them. Rows not yet here are undefined, never another's. */
 import { useDebouncedValue, useThrottledValue } from "@mantine/hooks";
-import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useMemo, useReducer, useRef } from "react";
+import { QueryObserver, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useReducer, useRef } from "react";
 import {
+  askForPage,
   keyOfPage,
   PAGE,
   type PageWanted,
   type Run,
   type RunPage,
+  useFirstPage,
   useRunGroups,
   useRunPages,
   useRunValues,
@@ -21,9 +23,9 @@ const NEAR = 20;
 const AT_ONCE = 10;
 
 export function useSections(view: View, closed: ReadonlySet<string>) {
-  const first = useRunPages([{ query: makeQuery(view, null), page: 0 }])[0];
+  const first = useFirstPage(makeQuery(view, null));
   const groups = useRunGroups(view.group, view.q);
-  const total = first?.data?.total;
+  const total = first.data?.total;
   const layout = useMemo(() => {
     const sections: Section[] =
       view.group === null
@@ -31,7 +33,7 @@ export function useSections(view: View, closed: ReadonlySet<string>) {
         : (groups.data ?? []).map(({ value, count }) => ({ value, count, isOpen: !closed.has(value) }));
     return new Layout(sections);
   }, [view.group, groups.data, total, closed]);
-  return { layout, total, first, isPending: first?.isPending ?? true, error: first?.error ?? groups.error };
+  return { layout, total, first, isPending: first.isPending, error: first.error ?? groups.error };
 }
 
 /**
@@ -56,14 +58,55 @@ export function useRows(view: View, layout: Layout, start: number, end: number):
     const index = wanted.findIndex((one) => one.page === page && one.value === value);
     const asked = pages[index];
     const known = asked
-      ? asked.isPlaceholderData
-        ? undefined
-        : asked.data
+      ? asked.data
       : client.getQueryData<RunPage>(keyOfPage({ query: makeQuery(view, value), page }));
     const run = known?.data[line.index % PAGE];
     if (run) rows.set(place, run);
   }
   return rows;
+}
+
+/**
+ * A function that does something with the run at a place: at once where it is known, whether or not it has been drawn, and
+ * else when it has come, wherever one has scrolled to by then. It is for keys, which are pressed faster than rows come.
+ */
+export function useWithRun(view: View, layout: Layout): (place: number, work: (run: Run) => void) => void {
+  const client = useQueryClient();
+  const waiting = useRef(new Set<() => void>());
+  useEffect(() => {
+    const all = waiting.current;
+    return () => {
+      for (const end of all) end();
+    };
+  }, []);
+  return useCallback(
+    (place, work) => {
+      const line = layout.at(place);
+      if (line?.kind !== "row") return;
+      const query = makeQuery(view, layout.sections[line.section]?.value ?? null);
+      const page = askForPage({ query, page: Math.floor(line.index / PAGE) });
+      const act = (known: RunPage) => {
+        const run = known.data[line.index % PAGE];
+        if (run) work(run);
+      };
+      const known = client.getQueryData<RunPage>(page.queryKey);
+      if (known) {
+        act(known);
+        return;
+      }
+      const stop = new QueryObserver(client, page).subscribe(({ data, isFetching }) => {
+        if (!data && isFetching) return;
+        end();
+        if (data) act(data);
+      });
+      const end = () => {
+        stop();
+        waiting.current.delete(end);
+      };
+      waiting.current.add(end);
+    },
+    [client, view, layout],
+  );
 }
 
 export function listPages(
