@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 
 from runferry.blocking import in_thread
 from runferry.errors import RunferryError
@@ -23,6 +23,9 @@ LOOK_SECONDS = 1.0
 """How often an attended file is looked at; what is found by then is at most this old."""
 
 LOOK_TIMEOUT = 30.0
+
+EVICT_PATIENCE = 2.0
+"""Seconds that an eviction waits for files in hand: mostly for the re-reading of one that has just landed."""
 
 
 class Attendant:
@@ -98,14 +101,15 @@ class Attendant:
     ) -> list[str]:
         """Let go of the local bytes of files that nobody attends to; returns those that are no longer here.
 
-        ``discard`` removes the bytes; it blocks. What is gone from the server stays: this is its
-        last copy. With ``is_forced`` nothing stays.
+        ``discard`` removes the bytes; it blocks. What is gone from the server stays: this is its last copy; with
+        ``is_forced`` it goes as well. What a worker does not give back within EVICT_PATIENCE stays in any case.
         The record goes first: after a crash in between a file may be left over, never a record without its file.
         """
         self._attention.block(paths)
-        claimed = [path for path in paths if self._may_go(path, is_forced) and self._backlog.claim(path)]
+        claimed: list[str] = []
         try:
-            for path in claimed:
+            async for path in self._claim(paths, is_forced):
+                claimed.append(path)
                 self._give_up(path)
             while not self._journal.is_clean:
                 await self._journal.flush()
@@ -116,6 +120,21 @@ class Attendant:
                 self._backlog.finish(path)
             self._attention.unblock(paths)
         return claimed
+
+    async def _claim(self, paths: Collection[str], is_forced: bool) -> AsyncIterator[str]:
+        """Take in hand what may go, each as soon as no worker has it."""
+        deadline = time.monotonic() + EVICT_PATIENCE
+        while paths := [path for path in paths if self._may_go(path, is_forced)]:
+            busy = []
+            for path in paths:
+                if self._backlog.claim(path):
+                    yield path
+                else:
+                    busy.append(path)
+            if not busy or time.monotonic() >= deadline:
+                return
+            paths = busy
+            await asyncio.sleep(0.01)
 
     def _may_go(self, path: str, is_forced: bool) -> bool:
         record = self._journal.records.get(path)
