@@ -96,7 +96,9 @@ async def test_a_server_set_up_anew_is_another_one_and_its_syncs_go_on(tmp_path:
         assert await ferry.service.forget_host_key(Target(sshd.host, sshd.port, sshd.username))
         view = await ferry.connect(sshd)
         assert view.host_key == "added"
-        runs = await wait_for_runs(ferry, 3)
+        await wait_for_runs(ferry, 3)
+        await eventually(lambda: is_live(ferry), what="the new one's runs to be kept in step")
+        runs = await runs_of(ferry)
         kept = {run.key: run for run in runs}[old.key]
         assert (kept.server, kept.run_dir) == (old.server, old.run_dir)
         assert kept.freshness.state == "offline"
