@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.support.ferry import files_below
+from tests.support.ferry import files_below, until_left_alone
 from tests.support.network import Proxy
 from tests.support.served import ServedRunferry
 from tests.support.sshd import Sshd
@@ -32,6 +32,7 @@ async def test_kill_9_in_mid_mirror_and_restart_copies_only_what_is_missing(
     total = sum(map(len, remote.values()))
     async with Proxy(sshd.port, delay=0.01) as proxy, ServedRunferry(tmp_path / "data", home) as served:
         await served.connect(sshd, proxy.port)
+        await until_left_alone(tmp_path / "remote")
         await served.mirror(tmp_path / "remote")
         await eventually(lambda: proxy.bytes_down > total * 0.6, within=30, every=0.002)
         served.kill()

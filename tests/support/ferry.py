@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from runferry.ssh.target import Target
 from runferry.store.db import Database
 from runferry.store.files import probe_volume
 from runferry.store.sync_state import FileRecord, SyncState
+from runferry.sync.plan import RACY_NS
 from runferry.sync.safety import SECOND_LOOK_AFTER
 from runferry.sync.spec import Mode, SessionState
 from tests.support.sshd import Sshd
@@ -111,6 +113,12 @@ def files_below(root: Path) -> dict[str, bytes]:
                 if stat.S_ISREG(path.lstat().st_mode):
                     found[path.relative_to(root).as_posix()] = path.read_bytes()
     return found
+
+
+async def until_left_alone(root: Path) -> None:
+    """Wait until no file below was written a moment ago: one that is read any sooner may stand for two contents."""
+    newest = max(path.lstat().st_ctime_ns for path in (root, *root.rglob("*")))
+    await eventually(lambda: time.time_ns() - newest > RACY_NS, what=f"{root} to have been left alone")
 
 
 def directories_below(root: Path) -> set[str]:

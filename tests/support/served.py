@@ -9,10 +9,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx
 
+from tests.support.loaded import Command, start_loaded
 from tests.support.network import HOST, free_port
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
@@ -21,27 +22,21 @@ from tests.support.waiting import eventually
 class ServedRunferry:
     """A server process on ``data_dir``; an asynchronous context manager that ends it. ``api`` is its REST client.
 
-    ``module``, with its arguments, is what starts it: ``runferry`` itself, or one that looks into it (``vitals``).
+    ``module``, with its arguments, starts it in another way: as one that looks into it (``vitals``).
     """
 
-    def __init__(self, data_dir: Path, home: Path, *, module: Sequence[str] = ("runferry",)) -> None:
+    def __init__(self, data_dir: Path, home: Path, *, module: Sequence[str] = ()) -> None:
         self._data_dir = data_dir
         self._home = home
         self._module = module
         self.log_path = data_dir.parent / "serve.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Command | subprocess.Popen[bytes] | None = None
         self.port = free_port()
         self.api = httpx.AsyncClient(base_url=f"http://{HOST}:{self.port}/api", timeout=30.0)
 
     async def start(self) -> Self:
-        command = [sys.executable, "-m", *self._module, "serve", "--no-browser", "--port", str(self.port)]
-        environment = {**os.environ, "HOME": str(self._home)}
-        environment.pop("SSH_AUTH_SOCK", None)
-        log = self.log_path.open("ab")
-        self._process = subprocess.Popen(
-            [*command, "--data-dir", str(self._data_dir)], env=environment, stdout=log, stderr=log
-        )
-        log.close()
+        with self.log_path.open("ab") as log:
+            self._process = self._begin(log)
         await eventually(self._is_up, within=20, what="runferry serve to answer")
         return self
 
@@ -99,6 +94,15 @@ class ServedRunferry:
     async def is_watching(self) -> bool:
         """Say whether the sync is in step."""
         return (await self.sync()).get("state") == "watching"
+
+    def _begin(self, log: IO[bytes]) -> Command | subprocess.Popen[bytes]:
+        words = ["serve", "--no-browser", "--port", str(self.port), "--data-dir", str(self._data_dir)]
+        environment = {**os.environ, "HOME": str(self._home)}
+        environment.pop("SSH_AUTH_SOCK", None)
+        if self._module:
+            command = [sys.executable, "-m", *self._module, *words]
+            return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return start_loaded(*words, environment=environment, stdout=log.fileno(), stderr=log.fileno())
 
     async def _is_up(self) -> bool:
         assert self._process is not None

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.support.ferry import write_run
+from tests.support.ferry import until_left_alone, write_run
 from tests.support.network import Proxy
 from tests.support.served import ServedRunferry
 from tests.support.sshd import Sshd
@@ -104,6 +104,7 @@ async def test_ranges_and_conditions_follow_the_rules(tmp_path: Path, home: Path
     async with ServedRunferry(tmp_path / "data", home) as served, Proxy(sshd.port) as proxy:
         await served.connect(sshd, proxy.port)
         sync = await keep_smart(served, run.parents[3])
+        await until_left_alone(run)
         url = f"{FILES}/model.pt"
 
         async def get(**headers: str) -> httpx.Response:

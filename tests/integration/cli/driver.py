@@ -17,8 +17,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
+from tests.support.loaded import Command, start_loaded
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually_now
 
@@ -51,9 +53,23 @@ class Cli:
 
     def run(self, *words: str, stdin: str = "") -> Done:
         """Run a command to its end, without a terminal."""
+        with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
+            given.write(stdin.encode())
+            given.seek(0)
+            command = start_loaded(
+                *words, environment=self.environment, stdin=given.fileno(), stdout=out.fileno(), stderr=err.fileno()
+            )
+            try:
+                code = command.wait(SECONDS)
+            finally:
+                command.kill()
+            return Done(code, read_whole(out), read_whole(err))
+
+    def run_anew(self, *words: str) -> Done:
+        """Do as ``run`` does, in a process that loads Runferry itself."""
         done = subprocess.run(
             [RUNFERRY, *words],
-            input=stdin,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=SECONDS,
@@ -70,15 +86,14 @@ class Cli:
     @contextlib.contextmanager
     def start(self, *words: str) -> Iterator[Started]:
         """Start a command, without a terminal; it is ended with the context."""
-        command = [RUNFERRY, *words]
-        with subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self.environment
-        ) as process:
+        ours, theirs = os.pipe()
+        with os.fdopen(ours, "rb", buffering=0) as stream:
+            command = start_loaded(*words, environment=self.environment, stdout=theirs, stderr=theirs)
+            os.close(theirs)
             try:
-                assert process.stdout is not None
-                yield Started(process, process.stdout)
+                yield Started(command, stream)
             finally:
-                process.kill()
+                command.kill()
 
     @contextlib.contextmanager
     def serve(self) -> Iterator[str]:
@@ -99,7 +114,7 @@ class Cli:
 class Started:
     """A command that is running; its output, both streams, is collected."""
 
-    def __init__(self, process: subprocess.Popen[bytes], stream: IO[bytes]) -> None:
+    def __init__(self, process: Command, stream: IO[bytes]) -> None:
         self.process = process
         self._stream = stream
         self.output = ""
@@ -130,13 +145,13 @@ class TerminalSession:
     def __init__(self, cli: Cli, *words: str) -> None:
         self.output = ""
         self._terminal, inner = pty.openpty()
-        self._process = subprocess.Popen(
-            [RUNFERRY, *words],
+        self._process = start_loaded(
+            *words,
+            environment=cli.environment | {"TERM": "xterm", "COLUMNS": "120"},
             stdin=inner,
             stdout=inner,
             stderr=inner,
-            env=cli.environment | {"TERM": "xterm", "COLUMNS": "120"},
-            start_new_session=True,
+            has_own_session=True,
         )
         os.close(inner)
 
@@ -157,7 +172,6 @@ class TerminalSession:
         """End the command, however far it is; may be called again."""
         if self._terminal >= 0:
             self._process.kill()
-            self._process.wait(SECONDS)
             os.close(self._terminal)
             self._terminal = -1
 
@@ -181,6 +195,11 @@ class TerminalSession:
 def never() -> bool:
     """The condition of somebody who reads to the end."""
     return False
+
+
+def read_whole(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
 
 
 def at(server: Sshd, path: str = "") -> str:

@@ -71,7 +71,7 @@ def test_what_only_asks_a_server_loads_none_of_what_makes_one(cli: Cli) -> None:
     cli.environment["PYTHONPROFILEIMPORTTIME"] = "1"
     with closed_port() as port:
         for words in (("--help",), ("runs", "--url", f"http://127.0.0.1:{port}")):
-            loaded = {line.rpartition("|")[2].strip() for line in cli.run(*words).err.splitlines()}
+            loaded = {line.rpartition("|")[2].strip() for line in cli.run_anew(*words).err.splitlines()}
             assert "runferry.cli.runs" in loaded
             assert not loaded & {"alembic", "asyncssh", "fastapi", "numpy", "sqlalchemy", "uvicorn"}
 
