@@ -29,7 +29,6 @@ from runferry.model import RunStatus
 from runferry.store.query import Comparison, Match, Period, Term, Word
 from runferry.store.run_facts import fold
 from runferry.store.tables import run_values, runs, series, servers
-from runferry.store.verdict import effective_status
 
 _SIGNS: dict[str, Callable[[Any, float], ColumnElement[bool]]] = {
     "<": operator.lt,
@@ -47,11 +46,10 @@ _LINES = {"project": "%\n{}\n%", "name": "%\n%\n{}"}
 
 TIMES = {"created": runs.c.created_at, "started": runs.c.started_at, "ended": runs.c.ended_at}
 _NOW = bindparam("now", callable_=time.time, type_=Float(), unique=True)
+UNENDED: ColumnElement[Any] = _NOW - func.coalesce(runs.c.started_at, runs.c.created_at)
 DURATION: ColumnElement[Any] = case(
-    (runs.c.ended_at.is_not(None), runs.c.ended_at),
-    (effective_status() == RunStatus.RUNNING.value, _NOW),
-    else_=null(),
-) - func.coalesce(runs.c.started_at, runs.c.created_at)
+    (runs.c.ended_at.is_not(None), runs.c.length), (runs.c.state == RunStatus.RUNNING.value, UNENDED), else_=null()
+)
 """Seconds, as ``service.runs.measure_duration`` has them: of a run that is running those until now."""
 
 NUMBERS: dict[str, ColumnElement[Any]] = {
@@ -62,9 +60,12 @@ NUMBERS: dict[str, ColumnElement[Any]] = {
 """Names that mean the run's own fields; in quotes they are parameters like any other."""
 
 
-def to_condition(term: Term) -> ColumnElement[bool]:
-    """Return the condition; where a run has no value to compare it does not hold, and its negation does."""
-    condition = _state(term)
+def to_condition(term: Term, *, is_probed: bool = False) -> ColumnElement[bool]:
+    """Return the condition; where a run has no value to compare it does not hold, and its negation does.
+
+    ``is_probed``: each run is asked for its values, which is less work where few runs are looked at.
+    """
+    condition = _to_probe(term) if is_probed and is_of_values(term) else _state(term)
     return not_(condition) if term.is_negated else condition
 
 
@@ -86,13 +87,14 @@ def is_of_values(term: Term) -> TypeGuard[Comparison]:
     return isinstance(term, Comparison) and not _is_own(term)
 
 
-def to_probe(term: Comparison, row_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Return what ``to_condition`` states of values, asked of one run at a time: for where few are looked at."""
-    of_run = (run_values.c.key == term.key, run_values.c.run_id == row_id)
+def _to_probe(term: Comparison) -> ColumnElement[bool]:
+    of_run = (run_values.c.key == term.key, run_values.c.run_id == runs.c.id)
     return or_(
         exists().where(*of_run, _SIGNS[term.sign](run_values.c.value, term.number)),
         # The addition keeps the database from going through all runs' values in this range for each run.
-        and_(exists().where(series.c.run_id == row_id, *_logs(term, series.c.last + 0)), not_(exists().where(*of_run))),
+        and_(
+            exists().where(series.c.run_id == runs.c.id, *_logs(term, series.c.last + 0)), not_(exists().where(*of_run))
+        ),
     )
 
 
@@ -115,9 +117,14 @@ def _logs(term: Comparison, last: ColumnElement[Any]) -> list[ColumnElement[bool
     return [series.c.key == term.key, series.c.kind != "text", _SIGNS[term.sign](last, term.number)]
 
 
-def is_in_short_index(term: Term) -> bool:
-    """Say whether ``ix_runs_short`` holds all the term asks of ``runs``: everything but texts to search in."""
-    return isinstance(term, Period | Comparison) or (isinstance(term, Match) and term.field in ("status", "server"))
+def is_of_texts(term: Term) -> bool:
+    """Say whether all the term asks of a run is in ``runs.search`` and ``runs.tags``."""
+    return isinstance(term, Word) or (isinstance(term, Match) and (term.field in _LINES or term.field == "tag"))
+
+
+def is_of_ids(term: Term) -> bool:
+    """Say whether the term asks for a run's id and key, which only ``ix_runs_page`` has."""
+    return isinstance(term, Match) and term.field == "id"
 
 
 def _is_own(term: Comparison) -> bool:
@@ -139,7 +146,7 @@ def _match(term: Match) -> ColumnElement[bool]:
     if term.field in _LINES:
         patterns = (_LINES[term.field].format(_to_pattern(fold(value))) for value in term.values)
         return or_(*(runs.c.search.like(pattern, escape="/") for pattern in patterns))
-    columns: list[ColumnElement[str]] = [effective_status()] if term.field == "status" else [runs.c.run_id, runs.c.key]
+    columns: list[ColumnElement[str]] = [runs.c.state] if term.field == "status" else [runs.c.run_id, runs.c.key]
     return or_(*(_is_like(column, value) for column in columns for value in term.values))
 
 
@@ -154,7 +161,7 @@ def _is_like(column: ColumnElement[str], value: str) -> ColumnElement[bool]:
         plain = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
         is_as_long = func.length(column) == len(plain)  # asked first: it costs less than a word in lower case
         return and_(is_as_long, func.lower(column) == func.lower(plain))
-    return func.lower(column).like(func.lower(_to_pattern(value)), escape="/")
+    return column.like(_to_pattern(value), escape="/")  # which ignores the case of the same letters as lower()
 
 
 def _to_pattern(value: str) -> str:
@@ -179,5 +186,5 @@ def _compare(term: Comparison) -> ColumnElement[bool]:
     if _is_own(term):
         column = NUMBERS[term.key]
         return and_(column.is_not(None), _SIGNS[term.sign](column, term.number))
-    # The addition keeps the database from fetching the wide row of each match: it looks through the page index.
+    # The addition keeps the database from looking up each match, of which there may be many.
     return (runs.c.id + 0).in_(union_all(*select_runs_with(term)))

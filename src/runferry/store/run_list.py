@@ -1,29 +1,56 @@
 """Which runs a list shows, in which order: filters turned into SQL over a few indexes. Reads only.
 
-``ix_runs_page`` holds all that lists are filtered and sorted by, ``ix_runs_short`` and ``ix_runs_best`` what most lists
-are: a hundred thousand runs are looked through without touching their wide rows. See also ``run_walk``.
+No list touches the wide rows of ``runs``: each statement names the index that holds all it asks for, since the database
+would rather fetch rows. See also ``run_walk``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Select, Subquery, and_, exists, func, not_, null, or_, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Select,
+    Subquery,
+    and_,
+    exists,
+    func,
+    not_,
+    null,
+    or_,
+    select,
+    union_all,
+)
 
 from runferry.errors import InvalidRequest
-from runferry.store.query import parse_query
-from runferry.store.query_terms import DURATION, has_any, is_in_short_index, is_of_values, to_condition
+from runferry.store.query import Comparison, parse_query
+from runferry.store.query_terms import (
+    DURATION,
+    has_any,
+    is_of_ids,
+    is_of_texts,
+    is_of_values,
+    select_runs_with,
+    to_condition,
+)
 from runferry.store.tables import runs, servers, syncs
-from runferry.store.verdict import effective_status
+
+PAGE, SHORT, TEXTS = "ix_runs_page", "ix_runs_short", "ix_runs_texts"
+"""All that lists ask of runs, by id; most of it, but of runs that are listed; texts of those."""
+
+FEW = 5_000
+"""Runs that are looked up by their ids: less work than to go through a hundred thousand."""
 
 SORTS: dict[str, ColumnElement[Any]] = {
     "created_time": runs.c.created_at,
     "started_at": runs.c.started_at,
     "ended_at": runs.c.ended_at,
     "duration_seconds": DURATION,
-    "status": effective_status(),
+    "status": runs.c.state,
     "project": runs.c.project,
     "name": runs.c.name,
     "id": runs.c.run_id,
@@ -58,10 +85,14 @@ class RunFilter:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The runs that a list may show. ``is_short``: the short indexes hold all it is filtered and sorted by."""
+    """The runs that a list may show. ``index`` holds all that is asked of them, but for what they are sorted by.
+
+    ``few``: a comparison that holds for few of them, see ``find_few``.
+    """
 
     condition: ColumnElement[bool]
-    is_short: bool
+    index: str
+    few: Comparison | None = None
 
 
 _OTHER, _GONE = runs.alias("other"), runs.alias("gone")
@@ -82,35 +113,49 @@ def is_filtered(chosen: RunFilter) -> bool:
     return any((chosen.server, chosen.project, chosen.name, chosen.status, chosen.q))
 
 
-def select_matching(chosen: RunFilter, visible: ColumnElement[bool]) -> CTE:
-    """Return what matches, found once for use within one statement: ``id`` and ``rank`` (what it is sorted by).
-
-    Raises InvalidRequest for a query that makes no sense.
-    """
-    return _select_ranked(chosen, visible).cte("matching").prefix_with("MATERIALIZED")
-
-
 def select_page(chosen: RunFilter, listed: Listed) -> Subquery:
     """Return one page: each row's ``id`` and ``rank``, and ``total``: how many match, or None.
 
     Where anything is filtered by, what matches is found once and counted on the way; where all match, the database is
-    quicker to find the first rows alone, and ``select_count`` the total. Raises as ``select_matching``.
+    quicker to find the first rows alone. Raises InvalidRequest for a query that makes no sense.
     """
+    ranked = _select_ranked(chosen, listed)
     if chosen.limit is not None and is_filtered(chosen):
-        found = select_matching(chosen, listed.condition)
+        found = ranked.cte("matching").prefix_with("MATERIALIZED")
         total = select(func.count()).select_from(found).scalar_subquery()
         page = select(found.c.id, found.c.rank, total.label("total")).order_by(*order_by(chosen, found))
     else:
-        ranked = _select_ranked(chosen, listed.condition)
         # By the column's name: a duration written twice would be reckoned twice for every run.
         page = ranked.add_columns(null().label("total")).order_by(*order_by(chosen, ranked))
     return page.limit(chosen.limit).offset(chosen.offset or None).subquery("page")
 
 
-def _select_ranked(chosen: RunFilter, visible: ColumnElement[bool]) -> Select[Any]:
-    # The database asks in this order, and what is filtered by leaves less than what is hidden.
-    query = select(runs.c.id, SORTS[chosen.sort].label("rank")).where(*_conditions(chosen), visible)
+def _select_ranked(chosen: RunFilter, listed: Listed) -> Select[Any]:
+    columns = (runs.c.id, SORTS[chosen.sort].label("rank"))
+    if listed.index == TEXTS:
+        # Texts are found in their own index, and what matches is looked up: words leave little, as a rule.
+        found = select_matching(chosen, listed, runs.c.id).correlate(None)
+        query = use_index(select(*columns), PAGE).where(runs.c.id.in_(found))
+    else:
+        query = select_matching(chosen, listed, *columns, has_ids=chosen.sort in ("id", "key"))
     return query.join(servers, servers.c.id == runs.c.server_id) if chosen.sort == "server" else query
+
+
+def select_matching(
+    chosen: RunFilter, listed: Listed, *columns: ColumnElement[Any], has_ids: bool = False
+) -> Select[Any]:
+    """Return the query for these columns of the runs that match. ``has_ids``: a run's id or key is one of them."""
+    index = PAGE if listed.few or (has_ids and listed.index == SHORT) else listed.index
+    found = [runs.c.id.in_(union_all(*select_runs_with(listed.few)))] if listed.few else []
+    # The database asks in this order, and what is filtered by leaves less than what is hidden.
+    return use_index(select(*columns).select_from(runs), index).where(
+        *found, *make_conditions(chosen, besides=listed.few), listed.condition
+    )
+
+
+def use_index(query: Select[Any], index: str) -> Select[Any]:
+    """Have the query read ``runs`` by this index and no other."""
+    return query.with_hint(runs, f"INDEXED BY {index}", "sqlite")
 
 
 def order_by(chosen: RunFilter, ranked: CTE | Subquery | Select[Any]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
@@ -129,7 +174,7 @@ def order_columns(
 
 def select_count(chosen: RunFilter, listed: Listed) -> Select[Any]:
     """Return the query for how many runs there are on all pages."""
-    return select(func.count()).select_from(runs).where(listed.condition, *_conditions(chosen))
+    return select_matching(chosen, listed, func.count())
 
 
 def select_visible(connection: Connection, *, is_recycled: bool = False) -> ColumnElement[bool]:
@@ -146,16 +191,31 @@ def select_visible(connection: Connection, *, is_recycled: bool = False) -> Colu
 
 
 def select_listed(connection: Connection, chosen: RunFilter) -> Listed:
-    """Return the same condition for a whole list: what is gone is found once, not asked after for every row.
-
-    A shorter index of lists is used where it holds all that is asked for.
-    """
+    """Return the same condition for a whole list: what is gone is found once, not asked after for every row."""
     is_here = or_(runs.c.gone_at.is_(None), runs.c.id.not_in(select_moved()))
     best_seen = _select_best_seen(connection)
-    is_short = _is_short(chosen) and not best_seen
-    recycled = runs.c.recycled_at
-    in_bin = recycled.is_(None) if is_short else _hide_from_short_index(recycled)
-    return Listed(and_(in_bin, is_here, *best_seen), is_short)
+    condition = and_(runs.c.recycled_at.is_(None), is_here, *best_seen)
+    index = _find_index(chosen) if chosen.deleted is False and not best_seen else PAGE
+    return Listed(condition, index)
+
+
+def _find_index(chosen: RunFilter) -> str:
+    """Return the shortest index that holds all that runs are filtered by, where none is recycled or deleted."""
+    terms = parse_query(chosen.q or "")
+    if not any(is_of_texts(term) or is_of_ids(term) for term in terms):
+        return SHORT
+    has_others = any((chosen.server, chosen.project, chosen.name, chosen.status))
+    return PAGE if has_others or not all(is_of_texts(term) for term in terms) else TEXTS
+
+
+def find_few(connection: Connection, chosen: RunFilter, listed: Listed) -> Listed:
+    """Return it with a comparison that few runs meet, where the list has one."""
+    for term in parse_query(chosen.q or ""):
+        if is_of_values(term) and not term.is_negated:
+            first = union_all(*select_runs_with(term)).limit(FEW + 1).subquery("first")
+            if connection.execute(select(func.count()).select_from(first)).scalar_one() <= FEW:
+                return replace(listed, few=term)
+    return listed
 
 
 def select_moved() -> Select[Any]:
@@ -164,14 +224,6 @@ def select_moved() -> Select[Any]:
         _OTHER.c.run_id == _GONE.c.run_id, _OTHER.c.server_id == _GONE.c.server_id, _OTHER.c.gone_at.is_(None)
     )
     return select(_GONE.c.id).join(_OTHER, is_same).where(_GONE.c.gone_at.is_not(None))
-
-
-def _is_short(chosen: RunFilter) -> bool:
-    terms = parse_query(chosen.q or "")
-    return chosen.deleted is False and chosen.sort in _SHORT_SORTS and all(is_in_short_index(term) for term in terms)
-
-
-_SHORT_SORTS = frozenset(SORTS) - {"id", "key"}
 
 
 def _hide_from_short_index(column: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -216,7 +268,10 @@ def _overlap(one: str, two: str) -> bool:
     return longer.startswith(shorter)
 
 
-def _conditions(chosen: RunFilter) -> Iterable[ColumnElement[bool]]:
+def make_conditions(
+    chosen: RunFilter, *, besides: Comparison | None = None, is_probed: bool = False
+) -> Iterable[ColumnElement[bool]]:
+    """Yield what a run must be, ``besides`` one comparison. ``is_probed`` as in ``query_terms.to_condition``."""
     if chosen.server:
         yield has_any(servers.c.label, chosen.server)
     if chosen.project:
@@ -224,8 +279,9 @@ def _conditions(chosen: RunFilter) -> Iterable[ColumnElement[bool]]:
     if chosen.name:
         yield runs.c.name.in_(chosen.name)
     if chosen.status:
-        yield effective_status().in_(chosen.status)
+        yield runs.c.state.in_(chosen.status)
     if chosen.deleted is not None:
         yield runs.c.deleted_at.is_not(None) if chosen.deleted else runs.c.deleted_at.is_(None)
     # What a run's own fields tell comes first: looking up its values takes longer.
-    yield from (to_condition(term) for term in sorted(parse_query(chosen.q or ""), key=is_of_values))
+    terms = sorted(parse_query(chosen.q or ""), key=is_of_values)
+    yield from (to_condition(term, is_probed=is_probed) for term in terms if term != besides)

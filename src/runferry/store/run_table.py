@@ -15,9 +15,8 @@ from sqlalchemy import ColumnElement, func, select
 from runferry.errors import InvalidRequest
 from runferry.store.db import Database, split
 from runferry.store.run_facts import find_config, flatten
-from runferry.store.run_list import RunFilter, select_matching, select_visible
+from runferry.store.run_list import RunFilter, select_listed, select_matching, select_visible
 from runferry.store.tables import runs, series, servers
-from runferry.store.verdict import effective_status
 
 SAMPLED = 500
 """How many of the newest runs are asked for the names of their values."""
@@ -30,7 +29,7 @@ GROUPS: dict[str, ColumnElement[str]] = {
     "server": servers.c.label,
     "project": runs.c.project,
     "name": runs.c.name,
-    "status": effective_status(),
+    "status": runs.c.state,
 }
 
 
@@ -97,9 +96,9 @@ class RunTable:
         if by not in GROUPS:
             raise InvalidRequest(f"by must be one of {', '.join(GROUPS)}; not {by!r}")
         with self._db.reading() as connection:
-            matching = select_matching(chosen, select_visible(connection))
-            query = select(GROUPS[by].label("value"), func.count()).select_from(runs)
-            query = query.join(matching, matching.c.id == runs.c.id).join(servers, servers.c.id == runs.c.server_id)
+            value = GROUPS[by].label("value")
+            query = select_matching(chosen, select_listed(connection, chosen), value, func.count())
+            query = query.join(servers, servers.c.id == runs.c.server_id) if by == "server" else query
             rows = connection.execute(query.group_by("value").order_by("value"))
             return [(value or "", count) for value, count in rows]
 

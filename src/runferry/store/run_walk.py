@@ -1,79 +1,149 @@
-"""Lists of runs that are filtered by a parameter or metric (``seed<500``), found without looking through all runs.
+"""The first page of a list, found at the beginning of its order, and how many runs there are on all pages.
 
-Where a filter leaves much, the first page is near the beginning of the list: there each run is asked. Where it leaves
-little, ``run_list`` is quicker. The total is counted from the values, less those of the few runs that lists hide.
+Where a filter leaves much, the first page is near the beginning: there each run is asked. Where it leaves little,
+``run_list`` is quicker. The total of the commonest lists is known without going through the runs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Select, Subquery, func, null, or_, select, union
+from sqlalchemy import (
+    Connection,
+    Select,
+    Subquery,
+    func,
+    intersect,
+    literal_column,
+    null,
+    or_,
+    select,
+    union,
+    union_all,
+)
 
+from runferry.model import RunStatus
 from runferry.store.query import Comparison, parse_query
-from runferry.store.query_terms import is_of_values, select_runs_with, to_probe
+from runferry.store.query_terms import UNENDED, is_of_values, select_runs_with
 from runferry.store.run_list import (
+    PAGE,
+    SHORT,
     SORTS,
     Listed,
     RunFilter,
-    is_filtered,
+    make_conditions,
     order_by,
     order_columns,
     select_count,
     select_moved,
+    use_index,
 )
-from runferry.store.tables import run_values, runs, series
+from runferry.store.tables import run_values, runs, series, servers
 
-WALKED = 2_000
+WALKED = 1_000
 """Runs that are asked one by one: less work than to look through a hundred thousand, and enough where 5 % match."""
 
-FURTHEST = 200
+FURTHEST = 100
 """The last row of a page that is looked for among them."""
 
-_ORDERED = frozenset({"created_time", "best"})
-"""Sorts that an index has the order of, from the greatest on."""
+_ORDERS = {
+    "created_time": "ix_runs_created_at",
+    "started_at": "ix_runs_started_at",
+    "ended_at": "ix_runs_ended_at",
+    "status": "ix_runs_state",
+    "project": "ix_runs_project",
+    "name": "ix_runs_name",
+    "id": "ix_runs_run_id",
+    "key": "ix_runs_key",
+    "best_metric_value": "ix_runs_best_metric_value",
+    "best": "ix_runs_best",
+}
+"""The indexes that have runs in the order they are sorted by."""
 
 
-def select_first(chosen: RunFilter, listed: Listed) -> Subquery | None:
-    """Return the page, like ``run_list.select_page``, as far as it is among the first runs of the list.
+def select_first(chosen: RunFilter, listed: Listed) -> Iterator[Subquery]:
+    """Yield the page, like ``run_list.select_page``, as far as it is among the first runs of the list; more each time.
 
-    None: that is not worth trying. Fewer rows than ``chosen.limit`` mean nothing: then ``select_page`` tells.
+    Fewer rows than ``chosen.limit`` mean nothing: the next one tells, in the end ``select_page``.
     """
-    term = find_lone_value(chosen, listed)
-    is_ordered = chosen.sort in _ORDERED and chosen.order == "desc"
-    if term is None or not is_ordered or not chosen.limit or chosen.limit + chosen.offset > FURTHEST:
-        return None
-    near = select(runs.c.id, SORTS[chosen.sort].label("rank")).where(listed.condition, runs.c.deleted_at.is_(None))
-    near = near.order_by(*order_columns(chosen, SORTS[chosen.sort], runs.c.id)).limit(WALKED)
-    first = near.subquery("near")
-    page = select(first.c.id, first.c.rank, null().label("total")).where(to_probe(term, first.c.id))
-    return page.order_by(*order_by(chosen, first)).limit(chosen.limit).offset(chosen.offset).subquery("page")
+    last = chosen.offset + (chosen.limit or 0)
+    if not chosen.limit or last > FURTHEST:
+        return
+    for walked in (4 * last,) if listed.few else (4 * last, WALKED):
+        near = _select_near(chosen, walked).cte("near").prefix_with("MATERIALIZED")
+        asked = select(near.c.id, near.c.rank, null().label("total")).join(runs, runs.c.id == near.c.id)
+        page = use_index(asked, PAGE).where(listed.condition, *make_conditions(chosen, is_probed=True))
+        yield page.order_by(*order_by(chosen, near)).limit(chosen.limit).offset(chosen.offset).subquery("page")
 
 
-def select_total(chosen: RunFilter, listed: Listed) -> Select[Any]:
-    """Return the query for how many runs there are on all pages."""
-    term = find_lone_value(chosen, listed)
+def _select_near(chosen: RunFilter, count: int) -> Select[Any]:
+    """Return the query for the first runs of all there are, hidden ones included: ``id`` and ``rank``."""
+    rank = SORTS[chosen.sort]
+    if chosen.sort == "duration_seconds":
+        return _select_near_by_duration(chosen, count)
+    if chosen.sort == "server":
+        # The addition keeps the database from looking up the server of each run: it takes one after the other.
+        near = use_index(select(runs.c.id, rank.label("rank")), "ix_runs_server_id_remote_dir")
+        near = near.join(servers, servers.c.id + 0 == runs.c.server_id)
+    else:
+        near = use_index(select(runs.c.id, rank.label("rank")), _ORDERS[chosen.sort])
+    return near.order_by(*order_columns(chosen, rank, runs.c.id)).limit(count)
+
+
+def _select_near_by_duration(chosen: RunFilter, count: int) -> Select[Any]:
+    """Merge those that have ended with those that have not, which grow; those without a duration come last anyway."""
+    ended = use_index(select(runs.c.id, runs.c.length.label("rank")), "ix_runs_length")
+    ended = ended.where(runs.c.length.is_not(None)).order_by(*order_columns(chosen, runs.c.length, runs.c.id))
+    running = use_index(select(runs.c.id, UNENDED.label("rank")), "ix_runs_unended").where(
+        runs.c.ended_at.is_(None),
+        runs.c.status == literal_column(f"'{RunStatus.RUNNING.value}'"),  # by its name, as the index has it
+        runs.c.state == RunStatus.RUNNING.value,
+    )
+    running = running.order_by(*order_columns(chosen, UNENDED, runs.c.id))
+    both = union_all(*(select(part.limit(count).subquery()) for part in (ended, running))).subquery("both")
+    return select(both.c.id, both.c.rank).order_by(*order_columns(chosen, both.c.rank, both.c.id)).limit(count)
+
+
+def fetch_total(connection: Connection, chosen: RunFilter, listed: Listed) -> int:
+    """Return how many runs there are on all pages."""
+    values = find_lone_values(chosen, listed)
+    if values is None:
+        return _fetch_number(connection, select_count(chosen, listed))
     in_bin = select(runs.c.id).where(or_(runs.c.recycled_at.is_not(None), runs.c.deleted_at.is_not(None)))
     hidden = select(union(in_bin, select_moved()).subquery("hidden").c.id)
-    if listed.is_short and not is_filtered(chosen):
-        every, left_out = (select(func.count()).select_from(part) for part in (runs, hidden.subquery("left_out")))
-        return select(every.scalar_subquery() - left_out.scalar_subquery())
-    if term is None:
-        return select_count(chosen, listed)
-    written, logged = select_runs_with(term)
+    count = _fetch_number(connection, _select_count_of_values(values, hidden)) if values else 0
+    if values and not values[0].is_negated:
+        return count
+    every, left_out = (select(func.count()).select_from(part) for part in (runs, hidden.subquery("left_out")))
+    return _fetch_number(connection, select(every.scalar_subquery() - left_out.scalar_subquery())) - count
+
+
+def _select_count_of_values(values: Sequence[Comparison], hidden: Select[Any]) -> Select[Any]:
+    """Return the query for how many runs have all these values, negated or not, those that are hidden aside."""
+    if len(values) > 1:
+        # In the order of ids the database merges them, rather than look up each in a list.
+        each = [union_all(*select_runs_with(term)).subquery() for term in values]
+        found = intersect(*(select(one.c.run_id) for one in each)).order_by("run_id").subquery("found")
+        return select(func.count()).select_from(found).where(found.c.run_id.not_in(hidden))
+    written, logged = select_runs_with(values[0])
     one = written.where(run_values.c.run_id.not_in(hidden)).subquery("written")
     two = logged.where(series.c.run_id.not_in(hidden)).distinct().subquery("logged")
     counts = (select(func.count()).select_from(part).scalar_subquery() for part in (one, two))
     return select(next(counts) + next(counts))
 
 
-def find_lone_value(chosen: RunFilter, listed: Listed) -> Comparison | None:
-    """Return the comparison of a value that a list is filtered by; None where that is not all, or not simple.
+def _fetch_number(connection: Connection, query: Select[Any]) -> int:
+    return int(connection.execute(query).scalar_one())
 
-    With other filters all runs are looked through anyway, once for the page and the total.
+
+def find_lone_values(chosen: RunFilter, listed: Listed) -> Sequence[Comparison] | None:
+    """Return the comparisons of values that a list is filtered by: all must hold, or the only one must not.
+
+    None where it is filtered by more. Then all runs are looked through anyway.
     """
     terms = parse_query(chosen.q or "")
-    has_more = len(terms) != 1 or any((chosen.server, chosen.project, chosen.name, chosen.status))
-    if has_more or not listed.is_short or not is_of_values(terms[0]) or terms[0].is_negated:
-        return None
-    return terms[0]
+    values = [term for term in terms if is_of_values(term)]
+    has_more = len(values) != len(terms) or any((chosen.server, chosen.project, chosen.name, chosen.status))
+    is_mixed = len(values) > 1 and any(term.is_negated for term in values)
+    return None if has_more or is_mixed or listed.index != SHORT else values

@@ -18,8 +18,10 @@ from runferry.store.db import Database, split, upsert
 from runferry.store.recycle import find_recycled, is_restorable
 from runferry.store.run_keys import assign_keys
 from runferry.store.run_list import (
+    Listed,
     RunFilter,
     check_page,
+    find_few,
     order_by,
     select_count,
     select_listed,
@@ -27,7 +29,7 @@ from runferry.store.run_list import (
     select_visible,
 )
 from runferry.store.run_values import derive_columns, write_facts
-from runferry.store.run_walk import select_first, select_total
+from runferry.store.run_walk import fetch_total, select_first
 from runferry.store.tables import artifacts, hidden_artifacts, runs, servers, syncs
 from runferry.store.verdict import Check
 
@@ -35,7 +37,7 @@ _DOCUMENTS = ("summary", "meta", "environment", "assets")
 _LIVENESS = ("liveness", "liveness_evidence", "liveness_checked_at")
 _WRITER = ("status", "pid", "hostname", "started_at")  # another of these is another process
 _NEVER = 253_402_300_799.0
-_UNSHOWN = (*_DOCUMENTS, "best_score", "tags", "search")
+_UNSHOWN = (*_DOCUMENTS, "best_score", "tags", "search", "state", "length")
 _NARROW = [column for column in runs.c if column.name not in _UNSHOWN]
 
 
@@ -120,17 +122,15 @@ class RunStore:
         """Return one page and how many runs there are on all pages. Raises InvalidRequest (sort, order, range)."""
         check_page(chosen)
         with self._db.reading() as connection:
-            listed = select_listed(connection, chosen)
-            found = _fetch_page(connection, chosen, select_first(chosen, listed))
-            if not found or len(found) != chosen.limit:
-                found = _fetch_page(connection, chosen, select_page(chosen, listed))
+            listed = find_few(connection, chosen, select_listed(connection, chosen))
+            found = _fetch_page(connection, chosen, listed)
             rows = [_read_row(row) for row in found]
             is_last = chosen.limit is None or len(rows) < chosen.limit
             if is_last and (rows or not chosen.offset):
                 return rows, chosen.offset + len(rows)
             if found and found[0].total is not None:
                 return rows, int(found[0].total)
-            return rows, int(connection.execute(select_total(chosen, listed)).scalar_one())
+            return rows, fetch_total(connection, chosen, listed)
 
     def find(self, id_or_key: str) -> RunRow:
         """Return the run with this key, or the only one with this id. Raises NotFound and Ambiguous.
@@ -301,9 +301,15 @@ def _select_rows() -> Select[Any]:
     return query.join(servers, servers.c.id == runs.c.server_id).join(syncs, syncs.c.id == runs.c.sync_id)
 
 
-def _fetch_page(connection: Connection, chosen: RunFilter, page: Subquery | None) -> Sequence[Row[Any]]:
-    if page is None:
-        return ()
+def _fetch_page(connection: Connection, chosen: RunFilter, listed: Listed) -> Sequence[Row[Any]]:
+    for page in select_first(chosen, listed):
+        found = _fetch_rows(connection, chosen, page)
+        if len(found) == chosen.limit:
+            return found
+    return _fetch_rows(connection, chosen, select_page(chosen, listed))
+
+
+def _fetch_rows(connection: Connection, chosen: RunFilter, page: Subquery) -> Sequence[Row[Any]]:
     query = _select_rows().add_columns(page.c.total).join(page, page.c.id == runs.c.id)
     return connection.execute(query.order_by(*order_by(chosen, page))).all()
 

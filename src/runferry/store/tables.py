@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     Float,
     ForeignKey,
     Index,
@@ -125,13 +126,13 @@ partials = Table(
 )
 """Big files that are under way: the staged bytes belong to exactly this version, or are thrown away."""
 
-_SHORT = (
-    *("gone_at", "status", "liveness", "server_id", "sync_id"),
-    *("project", "name", "started_at", "ended_at", "best_metric_value", "recycled_at", "deleted_at"),
-)
 _LISTED = "recycled_at IS NULL AND deleted_at IS NULL"
 _HIDDEN = "recycled_at IS NOT NULL OR deleted_at IS NOT NULL"
 _GONE = "gone_at IS NOT NULL"
+_STATE = """CASE WHEN status = '' THEN 'unverified' WHEN status = 'running' AND liveness = 'gone' THEN 'failed'
+ELSE status END"""
+_LENGTH = "ended_at - coalesce(started_at, created_at)"
+_UNENDED = "ended_at IS NULL AND status = 'running'"
 
 runs = Table(
     "runs",
@@ -171,47 +172,50 @@ runs = Table(
     Column("tags", Text, nullable=False, server_default=""),  # lower case, a line each
     Column("search", Text, nullable=False, server_default=""),  # key, project and name in lower case
     Column("recycled_at", Float),  # deleted here by the user: as ``recycled_runs`` says
+    Column("state", Text, Computed(_STATE)),  # as ``store.verdict.effective_status_of`` has it
+    Column("length", Float, Computed(_LENGTH)),  # seconds; null: not ended
     UniqueConstraint("sync_id", "path"),
     # these two answer whether the same run is known elsewhere, without touching the wide rows
     Index("ix_runs_run_id", "run_id", "server_id", "gone_at"),
     Index("ix_runs_key", "key", "sync_id", "gone_at"),
     Index("ix_runs_server_id_remote_dir", "server_id", "remote_dir"),
-    # all that lists are filtered and sorted by: counting and paging never touch the wide rows
+    # What lists are filtered and sorted by, thrice, so that no list touches the wide rows: of one run, found by its id;
+    # of all runs but for texts; texts alone. What every list asks for comes early: a row is read from its beginning.
     Index(
         "ix_runs_page",
-        "created_at",
-        "gone_at",  # what every list asks for comes early: a row is read from its beginning
-        "recycled_at",
-        "deleted_at",
-        "status",
-        "liveness",
-        "server_id",
-        "sync_id",
-        "best_score",
-        "project",
-        "name",
-        "started_at",
-        "ended_at",
-        "best_metric_value",
-        "key",
-        "run_id",
-        "tags",
-        "search",
+        *("id", "gone_at", "recycled_at", "deleted_at", "state", "server_id", "sync_id", "project", "name"),
+        *("created_at", "started_at", "ended_at", "length", "best_score", "best_metric_value"),
+        *("tags", "search", "key", "run_id"),
     ),
-    # what most lists are filtered and sorted by: all but texts to search in, half as long. In the order of lists that
-    # begin with the newest, and of those that begin with the best: the id tells apart runs that are equal in it.
     Index(
         "ix_runs_short",
-        *("created_at", "id", *_SHORT, "best_score"),
+        *("created_at", "id", "gone_at", "state", "server_id", "project", "name"),
+        *("started_at", "ended_at", "length", "best_score", "best_metric_value"),
         sqlite_where=text(_LISTED),
         postgresql_where=text(_LISTED),
     ),
     Index(
-        "ix_runs_best",
-        *("best_score", "id", *_SHORT, "created_at"),
+        "ix_runs_texts",
+        *("id", "gone_at", "tags", "search"),
         sqlite_where=text(_LISTED),
         postgresql_where=text(_LISTED),
     ),
+    # the orders of lists: see ``store.run_walk``
+    Index("ix_runs_created_at", "created_at"),
+    Index("ix_runs_started_at", "started_at"),
+    Index("ix_runs_ended_at", "ended_at"),
+    Index("ix_runs_length", "length"),
+    Index(
+        "ix_runs_unended",
+        *("started_at", "created_at", "state"),
+        sqlite_where=text(_UNENDED),
+        postgresql_where=text(_UNENDED),
+    ),
+    Index("ix_runs_state", "state"),
+    Index("ix_runs_project", "project"),
+    Index("ix_runs_name", "name"),
+    Index("ix_runs_best", "best_score"),
+    Index("ix_runs_best_metric_value", "best_metric_value"),
     Index("ix_runs_hidden", "id", sqlite_where=text(_HIDDEN), postgresql_where=text(_HIDDEN)),
     Index(
         "ix_runs_gone_at",

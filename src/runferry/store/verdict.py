@@ -9,10 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from sqlalchemy import ColumnElement, case
-
 from runferry.model import Liveness, RunStatus
-from runferry.store.tables import runs
 
 FRESH_SECONDS = 120.0
 """An answer older than this no longer speaks for the present."""
@@ -75,21 +72,11 @@ def judge(written: str, check: Check | None, scene: Scene) -> tuple[str, str]:
 
 
 def effective_status_of(written: str, check: Check | None) -> str:
-    """Return the status alone."""
+    """Return the status alone: what the column ``state`` of ``runs`` says, for filters and sorting."""
     if not written:
         return RunStatus.UNVERIFIED.value
     is_lost = written == RunStatus.RUNNING and check is not None and check.liveness is Liveness.GONE
     return RunStatus.FAILED.value if is_lost else written
-
-
-def effective_status() -> ColumnElement[str]:
-    """Return the same as an SQL expression over ``runs``, for filters and sorting."""
-    is_lost = (runs.c.status == RunStatus.RUNNING.value) & (runs.c.liveness == Liveness.GONE.value)
-    return case(
-        (runs.c.status == "", RunStatus.UNVERIFIED.value),
-        (is_lost, RunStatus.FAILED.value),
-        else_=runs.c.status,
-    )
 
 
 def _describe_tool(written: str, scene: Scene) -> str:

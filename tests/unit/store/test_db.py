@@ -7,10 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, event, inspect, select
+from sqlalchemy import create_engine, event, insert, inspect, select
 from sqlalchemy.engine import URL
 from sqlalchemy.schema import CreateTable
 
@@ -18,7 +20,9 @@ from runferry.errors import DiskFull, RunferryError
 from runferry.store import migrations
 from runferry.store.db import MAPPED, Database, upsert
 from runferry.store.migrations import HEAD
-from runferry.store.tables import facts, metadata
+from runferry.store.run_list import RunFilter
+from runferry.store.runs import RunStore
+from runferry.store.tables import facts, metadata, runs, servers, syncs
 
 
 @pytest.fixture
@@ -53,6 +57,45 @@ def test_the_migrations_and_the_tables_agree(database: Database) -> None:
 
 def test_the_known_head_is_the_newest_revision() -> None:
     assert ScriptDirectory(str(Path(migrations.__file__).parent)).get_heads() == [HEAD]
+
+
+OLD_SERVER = {"id": 1, "host_key": "k", "label": "gpu1", "directory": "gpu1", "first_seen_at": 1.0, "last_seen_at": 1.0}
+OLD_SYNC = {"id": 1, "server_id": 1, "connection_id": "user@gpu1:22", "mode": "mirror", "remote_root": "/data"} | {
+    "local_dir": "mirror/gpu1",
+    "options": "{}",
+    "is_active": True,
+    "created_at": 1.0,
+}
+
+
+def make_old_run(name: str, **fields: object) -> dict[str, object]:
+    texts = {column.name: "{}" for column in runs.c if not column.nullable and column.name != "id"}
+    numbers = {"sync_id": 1, "server_id": 1, "artifacts_created": 0, "artifacts_used": 0, "created_at": 5.0}
+    return {**texts, **numbers, "run_id": name, "key": f"gpu1/{name}", "path": name, "liveness": None, **fields}
+
+
+def test_the_runs_of_an_older_index_are_listed_once_it_is_migrated(database: Database) -> None:
+    database.path.parent.mkdir()
+    older = create_engine(URL.create("sqlite", database=str(database.path)))
+    with older.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        command.upgrade(config, "0005")
+        connection.execute(insert(servers), [OLD_SERVER])
+        connection.execute(insert(syncs), [OLD_SYNC])
+        old = (
+            make_old_run("a", status="finished", ended_at=25.0),
+            make_old_run("b", status="running", liveness="gone", ended_at=None),
+            make_old_run("c", status="", ended_at=15.0),
+        )
+        connection.execute(insert(runs), old)
+    older.dispose()
+    database.open()
+    rows, _ = RunStore(database).list_runs(RunFilter(sort="duration_seconds", limit=2))
+    assert [row.run_id for row in rows] == ["a", "c"]
+    rows, _ = RunStore(database).list_runs(RunFilter(status=("failed", "unverified"), sort="status", order="asc"))
+    assert [row.run_id for row in rows] == ["b", "c"]
+    database.close()
 
 
 def test_every_table_can_be_created_in_postgresql_too() -> None:

@@ -3,5 +3,5 @@
 A new revision: change ``store.tables``, add a file to ``versions``, set ``HEAD``; tests compare the three.
 """
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision, known without loading Alembic: a database that is there already opens at once."""
