@@ -13,7 +13,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,6 +38,51 @@ LOOKS: tuple[tuple[str, tuple[int, int], Scheme], ...] = (
     ("phone-dark", PHONE, "dark"),
 )
 FEW, MANY = 3, 3_000
+ALL_DRAWN = """
+() => {
+  const isSeen = (one) => {
+    const box = one.getBoundingClientRect();
+    return box.bottom > 0 && box.top < innerHeight;
+  };
+  const charts = [...document.querySelectorAll("[data-metric]")].filter(isSeen);
+  const rows = [...document.querySelectorAll("[data-runs] [role=row]:has(a)")].filter(isSeen);
+  const isTable = document.querySelector("[data-runs] [role=columnheader]") !== null;
+  return charts.every((one) => one.dataset.drawn)
+    && (!isTable || rows.every((one) => one.querySelector("svg[role=img] path")))
+    && ![...document.querySelectorAll("[role=status]")].some((one) => one.textContent.startsWith("Loading"))
+    && [...document.images].every((one) => one.complete);
+}
+"""
+"""Whether every chart, small curve and image in view is there; every run of these trees has a curve."""
+EMPTY = {
+    "connect": ("/connect", "button:has-text('gpu1')"),
+    "runs-empty": ("/runs", "button:has-text('Try the demo')"),
+    "compare-empty": ("/compare", "main h2"),
+    "artifacts-empty": ("/artifacts", "main h2"),
+    "servers-empty": ("/servers", "main h2"),
+}
+FULL = {
+    "runs": ("/runs", "text=churn-mlp"),
+    "runs-grouped": ("/runs?group=project", "text=churn-mlp"),
+    "compare": ("/compare?{runs}", "[data-drawn]"),
+    "artifacts": ("/artifacts", "text=resnet50-weights"),
+    "artifact": ("/artifacts/resnet50-weights", "text=labels.txt"),
+    "servers": ("/servers", "text=In step"),
+    "settings": ("/settings", "text=Limits"),
+    "run": ("/runs/{run}", "[data-drawn]"),
+    "run-logs": ("/runs/{run}?part=logs", "role=log"),
+    "run-images": ("/runs/{run}?part=images", "main img"),
+    "run-files": ("/runs/{run}?part=files", "text=summary.json"),
+    "run-params": ("/runs/{run}?part=params", "role=cell"),
+    "run-environment": ("/runs/{run}?part=environment", "role=cell"),
+    "run-artifacts": ("/runs/{run}?part=artifacts", "main h2"),
+}
+OFFLINE = {
+    "runs-offline": ("/runs", "text=churn-mlp"),
+    "servers-offline": ("/servers", "text=Try now"),
+    "run-offline": ("/runs/{run}", "[data-drawn]"),
+}
+"""What a picture is called, its address, and what is there once the page is."""
 DAY, SWEEP_DAYS = 86_400.0, 45
 ENDS = ("finished",) * 12 + ("failed", "failed", "interrupted")
 
@@ -73,8 +118,7 @@ def take_all_pages(browser: Browser, folder: Path) -> None:
     root = write_tree(folder)
     with run_server(folder / "data", rate_limits=DEFAULT_RATE_LIMITS) as server:  # the settings show them
         mirror(server, root)
-        take_full(browser, server)
-        take_parts(browser, server)
+        take_pages(browser, server, FULL)
         take_connecting(browser, server, root)
 
 
@@ -94,7 +138,7 @@ def take_lost_server(browser: Browser, folder: Path) -> None:
         write_ssh_config(Path(os.environ["HOME"]), sshd)
         mirror(server, root)
         sshd.stop()
-        take_offline(browser, server)
+        take_pages(browser, server, OFFLINE)
     config.write_text(before)
 
 
@@ -115,44 +159,24 @@ def write_tree(folder: Path) -> Path:
 
 
 def take_empty(browser: Browser, server: Running) -> None:
-    for look in LOOKS:
-        with page_of(browser, server, look) as page:
-            page.goto(f"{server.url}/connect")
-            expect(page.get_by_role("button", name="gpu1")).to_be_visible()
-            take(page, "connect", look)
-            page.goto(f"{server.url}/runs")
-            expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
-            take(page, "runs-empty", look)
+    take_pages(browser, server, EMPTY)
     with page_of(browser, server, LOOKS[0]) as page:
         expect_answer(server.post("/api/demo"), 200)
         page.goto(f"{server.url}/runs")
         expect(page.get_by_role("row").filter(has_text="running").first).to_be_visible(timeout=60_000)
-        page.wait_for_timeout(1500)
         take(page, "runs-demo", LOOKS[0])
         expect_answer(server.http.delete(f"{server.url}/api/demo", timeout=30), 200)
 
 
-def take_full(browser: Browser, server: Running) -> None:
+def take_pages(browser: Browser, server: Running, pages: Mapping[str, tuple[str, str]]) -> None:
     runs = server.get("/api/runs", params={"sort": "created_time"}).json()
     finished = [run["key"] for run in runs if run["name"] == "resnet50"]
-    compared = "&".join(f"run={key}" for key in finished[:4])
-    pages = {
-        "runs": "/runs",
-        "runs-grouped": "/runs?group=project",
-        "run": f"/runs/{finished[0]}",
-        "compare": f"/compare?{compared}",
-        "artifacts": "/artifacts",
-        "artifact": "/artifacts/resnet50-weights",
-        "servers": "/servers",
-        "settings": "/settings",
-    }
+    words = {"run": next(iter(finished), ""), "runs": "&".join(f"run={key}" for key in finished[:4])}
     for look in LOOKS:
         with page_of(browser, server, look) as page:
-            for name, path in pages.items():
-                page.goto(server.url + path)
-                expect(page.get_by_role("heading", level=1)).to_be_visible()
-                page.wait_for_load_state("domcontentloaded")
-                page.wait_for_timeout(1500)  # curves have no one sign of being drawn
+            for name, (path, seen) in pages.items():
+                page.goto(server.url + path.format(**words))
+                expect(page.locator(seen).first).to_be_visible(timeout=30_000)
                 take(page, name, look)
 
 
@@ -161,25 +185,12 @@ def take_few(browser: Browser, server: Running) -> None:
         with page_of(browser, server, look) as page:
             page.goto(f"{server.url}/runs")
             expect(page.get_by_role("row").filter(has_text="resnet")).to_have_count(FEW)
-            page.wait_for_timeout(1000)
             take(page, "runs-few", look)
-
-
-def take_parts(browser: Browser, server: Running) -> None:
-    """Take what is behind the tabs of a run."""
-    run = next(run["key"] for run in server.get("/api/runs").json() if run["name"] == "resnet50")
-    for look in LOOKS[:3]:
-        with page_of(browser, server, look) as page:
-            for part in ("logs", "images", "files", "params", "environment"):
-                page.goto(f"{server.url}/runs/{run}?part={part}")
-                page.wait_for_timeout(1200)
-                expect(page.get_by_text("Loading")).to_have_count(0)
-                take(page, f"run-{part}", look)
 
 
 def take_connecting(browser: Browser, server: Running, root: Path) -> None:
     """Take the two steps after the first: which folder, how much of it."""
-    for look in LOOKS[:3]:
+    for look in LOOKS:
         with page_of(browser, server, look) as page:
             page.goto(f"{server.url}/connect")
             page.get_by_label("Where are your experiments?").fill(f"gpu1:{root}")
@@ -197,27 +208,25 @@ def take_many(browser: Browser, server: Running) -> None:
             page.goto(f"{server.url}/runs?sort=best&order=desc")
             expect(page.get_by_text(re.compile(f"^{MANY // 1000},0\\d\\d runs$"))).to_be_visible()
             expect(page.get_by_role("progressbar")).to_have_count(0)
-            page.wait_for_timeout(1500)
+            expect(page.get_by_role("row").filter(has_text="sweep").first).to_be_visible()
             take(page, "runs-many", look)
-
-
-def take_offline(browser: Browser, server: Running) -> None:
-    for look in LOOKS:
-        with page_of(browser, server, look) as page:
-            page.goto(f"{server.url}/runs")
-            expect(page.get_by_text("its data is from")).to_be_visible(timeout=30_000)
-            page.wait_for_timeout(500)
-            take(page, "runs-offline", look)
 
 
 def mirror(server: Running, root: Path) -> None:
     expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
     expect_answer(server.post("/api/unified/configure_mode", {"mode": "mirror", "remote_root": str(root)}), 200)
     eventually_now(lambda: is_in_step(server), within=300, every=0.5, what="the mirror is in step")
+    eventually_now(lambda: has_all_curves(server), within=300, every=0.5, what="the points of every run are read")
 
 
 def is_in_step(server: Running) -> bool:
     return server.status()["mirror_mode"].get("last_sync_at") is not None
+
+
+def has_all_curves(server: Running) -> bool:
+    keys = [run["key"] for run in server.get("/api/runs", params={"limit": MANY + 100}).json()]
+    parts = (keys[start : start + 100] for start in range(0, len(keys), 100))
+    return all(len(server.post("/api/run-sparklines", {"keys": part}).json()) == len(part) for part in parts)
 
 
 def add_running(root: Path) -> None:
@@ -266,6 +275,7 @@ def page_of(browser: Browser, server: Running, look: tuple[str, tuple[int, int],
 
 
 def take(page: Page, name: str, look: tuple[str, tuple[int, int], Scheme]) -> None:
+    page.wait_for_function(ALL_DRAWN, timeout=30_000)
     page.screenshot(path=IMAGES / f"{name}-{look[0]}.png", animations="disabled")
 
 

@@ -104,3 +104,8 @@ def test_a_version_that_is_not_here_is_downloaded(browser: Browser, server: Runn
         page.get_by_role("button", name="Download v3").click()
         files = page.get_by_role("region", name="Files", exact=True)
         expect(files.get_by_role("cell", name="here", exact=True)).to_be_visible()
+        with page.expect_download() as saved:
+            files.get_by_role("link", name="Save ").first.click()
+        path = saved.value.suggested_filename
+        held = [one for one in (tmp_path / "sample").rglob(path) if one.is_file()]
+        assert saved.value.path().read_bytes() in [one.read_bytes() for one in held]

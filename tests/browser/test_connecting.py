@@ -50,12 +50,14 @@ def test_folders_that_hold_runs_are_marked_and_the_keyboard_finds_them(web: Watc
     expect(listing).to_be_focused()
     names = listing.get_by_role("option").all_inner_texts()
     place = next(index for index, text in enumerate(names) if text.startswith("experiments"))
+    page.keyboard.press("Home")
     for _ in range(place):
         page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(listing.get_by_role("option").filter(has_text="vision")).to_contain_text("1 run")
     page.keyboard.press("Backspace")
     expect(marked).to_be_visible()
+    expect(marked).to_have_attribute("aria-selected", "true")  # one is where one came from
 
 
 def test_hidden_folders_are_shown_on_request(web: Watched, tree: Path) -> None:

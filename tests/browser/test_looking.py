@@ -91,6 +91,20 @@ def test_a_chart_is_enlarged_to_the_whole_window_and_back(shown: Watched) -> Non
     wait_drawn(page)
 
 
+def test_the_numbers_at_an_axis_have_the_room_that_they_need(shown: Watched, run_dir: Path) -> None:
+    with (run_dir / "events.jsonl").open("a") as events:
+        for step in range(20, 30):
+            data = {"rate": 0.000985 - step * 1e-9, "global_step": step}
+            events.write(json.dumps({"ts": 3, "type": "metrics", "data": data}) + "\n")
+    page = shown.open(f"/runs/{RUN}")
+    rooms = {}
+    for metric in ("loss", "rate"):
+        wait_drawn(page, metric)
+        chart = page.locator(f'[data-metric="{metric}"]')
+        rooms[metric] = chart.locator(".u-over").evaluate("(over) => over.offsetLeft")
+    assert rooms["loss"] < rooms["rate"] < 120, "as much as 0.00098497 takes, and not more for all"
+
+
 def test_a_logarithmic_axis_and_smoothing_are_drawn_and_taken_back(shown: Watched, run_dir: Path) -> None:
     with (run_dir / "events.jsonl").open("a") as events:
         for step, value in ((20, "0.0"), (21, "-1.5"), (22, "NaN")):  # what a logarithm has no place for

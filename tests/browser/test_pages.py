@@ -266,6 +266,17 @@ def test_a_server_that_goes_away_is_told_with_the_age_of_its_data_and_returns(sh
     expect(page.get_by_text("its data is from")).to_have_count(0)
 
 
+def test_a_lost_server_is_tried_at_once_on_request(shown: Watched, sshd: Sshd) -> None:
+    page = shown.open("/servers")
+    expect(page.get_by_text("In step")).to_be_visible()
+    sshd.stop()
+    expect(page.get_by_text(re.compile(r"Trying again in [1-9]\d s"))).to_be_visible(timeout=60_000)
+    sshd.start()
+    page.get_by_role("region", name="gpu1").get_by_role("button", name="Try now").click()
+    expect(page.get_by_role("link", name="gpu1:")).to_contain_text("live")
+    expect(page.get_by_role("button", name="Try now")).to_have_count(0)
+
+
 def test_what_was_copied_can_be_looked_at_after_disconnecting(shown: Watched) -> None:
     page = shown.open("/servers")
     page.get_by_role("button", name="Disconnect").click()

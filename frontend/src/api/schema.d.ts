@@ -1420,7 +1420,7 @@ export interface paths {
         put?: never;
         /**
          * Sync
-         * @description Look at the whole root again as soon as possible. Answers at once.
+         * @description Look at the whole root again as soon as possible; a lost connection is tried at once. Answers at once.
          */
         post: operations["sync_api_unified_sync_post"];
         delete?: never;

@@ -31,6 +31,18 @@ const SYNC = "runferry";
 const FAINT = 0.28;
 const EMPTY: Drawn = { aligned: { x: [], lines: [] }, lines: [], range: null, strange: [], isSmooth: false };
 
+const TICKS = 56;
+
+/** As wide as the longest of the numbers: one that is cut is another number. */
+function measureTicks(plot: uPlot, values: readonly string[] | null): number {
+  const { ctx } = plot;
+  ctx.save();
+  ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
+  const widest = Math.max(0, ...(values ?? []).map((one) => ctx.measureText(one).width));
+  ctx.restore();
+  return Math.max(TICKS, Math.ceil(widest / devicePixelRatio) + 14);
+}
+
 export class Plot {
   private plot: uPlot | null = null;
   private drawn = EMPTY;
@@ -111,7 +123,7 @@ export class Plot {
       },
       axes: [
         { ...common, size: 26, ...(axis === "time" ? { values: (_, all) => all.map(formatAxisTime) } : {}) },
-        { ...common, size: 56, values: (_, all) => all.map(formatTick) },
+        { ...common, size: measureTicks, values: (_, all) => all.map(formatTick) },
       ],
       cursor: {
         sync: { key: SYNC, setSeries: false },

@@ -4,6 +4,7 @@ import { useNow } from "./now";
 
 interface Props {
   at: number | null | undefined;
+  /** Beside a word for what has been so for that long; it says nothing in the first moment. */
   isBare?: boolean;
 }
 
@@ -16,7 +17,7 @@ export function Age(props: Props) {
 }
 
 export function AgeText({ at, isBare = false }: Props) {
-  return <>{useNow((now) => (isBare ? formatAge(at, now) : formatAgo(at, now)))}</>;
+  return <>{useNow((now) => (isBare ? formatAge(at, now).replace("now", "") : formatAgo(at, now)))}</>;
 }
 
 /** A duration that grows while its thing runs. */

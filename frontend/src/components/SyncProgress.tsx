@@ -20,15 +20,18 @@ const WORDS: Record<string, string> = {
   stopped: "Stopped",
 };
 
-export function SyncProgress({ sync }: { sync: Sync }) {
+/** `isReached`: whether its server is; where it is not, nothing is under way. */
+export function SyncProgress({ sync, isReached = true }: { sync: Sync; isReached?: boolean }) {
+  const isUnderWay = isReached && isBusy(sync);
+  const state = isBusy(sync) && !isReached ? "reconnecting" : sync.state;
   const share = sync.bytes_total > 0 ? sync.bytes_done / sync.bytes_total : 0;
   return (
     <div className={classes.progress}>
       <div className={classes.line}>
-        <strong>{sync.is_paused ? "Paused" : (WORDS[sync.state] ?? sync.state)}</strong>
-        {isBusy(sync) ? <Counts sync={sync} /> : <Rest sync={sync} />}
+        <strong>{sync.is_paused ? "Paused" : (WORDS[state] ?? state)}</strong>
+        {isUnderWay ? <Counts sync={sync} /> : <Rest sync={sync} />}
       </div>
-      {isBusy(sync) && (
+      {isUnderWay && (
         <Progress
           value={share * 100}
           size="xs"
@@ -36,7 +39,7 @@ export function SyncProgress({ sync }: { sync: Sync }) {
           transitionDuration={0}
         />
       )}
-      {isBusy(sync) && (
+      {isUnderWay && (
         <div className={classes.file}>
           {sync.current_file ? <Name text={sync.current_file} kept={20} /> : " "}
         </div>

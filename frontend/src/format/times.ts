@@ -36,6 +36,11 @@ export function formatAgo(at: number | null | undefined, now: number): string {
   return age === NOTHING ? age : `${age} ago`;
 }
 
+/** How fresh a copy is, in a word: one that was never in step is not old, it is on its way. */
+export function tellFreshness({ state, as_of }: { state: string; as_of: number | null }): string {
+  return state === "stale" && as_of === null ? "copying" : state;
+}
+
 /** `2026-01-02 03:04:05`, in the reader's time zone. */
 export function formatMoment(at: number | null | undefined): string {
   if (at === null || at === undefined) return NOTHING;

@@ -10,6 +10,7 @@ import { useStreamState } from "@/api/events";
 import { type Connection, useConnections, useStatus } from "@/api/status";
 import { Age, Since } from "@/components/Age";
 import { judge, lastSeen } from "@/components/Lamp";
+import { TryNow } from "@/components/TryNow";
 import classes from "./Banner.module.css";
 
 export function Banner() {
@@ -77,6 +78,7 @@ function Offline({ connection }: { connection: Connection }) {
         . {connection.last_error}
         {next != null && <NextTry key={next} inSeconds={next} />}
       </span>
+      <TryNow connection={connection} size="compact-xs" variant="default" />
       <Link href="/servers">{judge(connection) === "reconnecting" ? "Details" : "Connect again"}</Link>
     </div>
   );

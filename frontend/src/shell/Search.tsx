@@ -36,7 +36,7 @@ export function Search() {
   }
 
   return (
-    <Combobox store={combobox} onOptionSubmit={go} position="bottom-start" width={420}>
+    <Combobox store={combobox} onOptionSubmit={go} position="bottom-start" width={560}>
       <Combobox.Target>
         <TextInput
           data-search

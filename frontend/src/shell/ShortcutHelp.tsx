@@ -3,6 +3,13 @@ import { Kbd, Modal } from "@mantine/core";
 import classes from "./ShortcutHelp.module.css";
 import { useShortcutList } from "./shortcuts";
 
+/** What the table of runs does with keys itself, while it has the focus. */
+const IN_TABLE = [
+  { keys: "↑ ↓", does: "Move in the table of runs, also with j and k" },
+  { keys: "Space", does: "Select the run" },
+  { keys: "Enter", does: "Open the run; in the filter: go to its rows" },
+];
+
 export function ShortcutHelp({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   const all = useShortcutList();
   return (
@@ -13,7 +20,7 @@ export function ShortcutHelp({ isOpen, onClose }: { isOpen: boolean; onClose: ()
       closeButtonProps={{ "aria-label": "Close" }}
     >
       <dl className={classes.list}>
-        {all.map((one) => (
+        {[...all, ...IN_TABLE].map((one) => (
           <div key={one.keys} className={classes.row}>
             <dt>
               {one.keys.split(" ").map((key) => (

@@ -14,6 +14,20 @@ const accent: MantineColorsTuple = [
   "#004a63",
 ];
 
+/** Of buttons that take something away: white on it has 4.5 : 1, which on Mantine's red it has not. */
+const bad: MantineColorsTuple = [
+  "#fbe9e7",
+  "#f6d0cc",
+  "#f2b8b2",
+  "#f28b82",
+  "#e0655b",
+  "#cf463b",
+  "#c2372d",
+  "#b3261e",
+  "#9a1f18",
+  "#7f1812",
+];
+
 const dark: MantineColorsTuple = [
   "#d5d8dc",
   "#b3b8bf",
@@ -28,7 +42,7 @@ const dark: MantineColorsTuple = [
 ];
 
 export const theme = createTheme({
-  colors: { accent, dark },
+  colors: { accent, bad, dark },
   primaryColor: "accent",
   primaryShade: { light: 7, dark: 7 },
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif',
@@ -54,6 +68,7 @@ export const theme = createTheme({
       defaultProps: { closeButtonProps: { "aria-label": "Close" } },
       styles: { description: { color: "var(--dim)", whiteSpace: "pre-line", overflowWrap: "anywhere" } },
     },
+    Tabs: { vars: () => ({ root: { "--tabs-color": "var(--accent)" } }) },
     Tooltip: { defaultProps: { openDelay: 300, transitionProps: { duration: 0 }, withArrow: true } },
   },
 });

@@ -138,7 +138,7 @@ async def deactivate_mode(body: schemas.DeactivateBody, service: TheService) -> 
     responses=describe_errors(400, 404, 500),
 )
 async def sync(service: TheService, body: schemas.SyncBody | None = None) -> answers.SyncNowAnswer:
-    """Look at the whole root again as soon as possible. Answers at once."""
+    """Look at the whole root again as soon as possible; a lost connection is tried at once. Answers at once."""
     mode = Mode(body.mode) if body and body.mode else None
     chosen = body.sync_id if body else None
     views = await service.sync_now(mode, body.connection_id if body else None, sync_id=chosen)

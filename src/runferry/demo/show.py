@@ -31,6 +31,8 @@ from runferry.errors import Conflict, InvalidRequest
 PORT = 23300
 PORTS_TRIED = 20
 ANSWER_SECONDS = 60.0
+SERVER = "demo"
+"""What the simulated server is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ async def run_demo(options: DemoOptions, console: Console) -> None:
         async with (
             DemoServer(home) as server,
             Jobs(root, crash_after=options.crash_after),
-            host_somewhere(Path(directory) / "runferry", options.port) as url,
+            host_somewhere(Path(directory) / "runferry", options.port, name_server(Path(directory), server)) as url,
             httpx.AsyncClient(base_url=url, timeout=ANSWER_SECONDS, trust_env=False) as http,
         ):
             local_root = await begin_mirror(http, server, root)
@@ -89,12 +91,22 @@ def catch_signals() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
+def name_server(directory: Path, server: DemoServer) -> Path:
+    """Write an SSH configuration that calls the server ``demo``, as people have theirs, and return its path."""
+    path = directory / "ssh_config"
+    path.write_text(
+        f"Host {SERVER}\n  HostName {server.host}\n  Port {server.port}\n  User {server.username}\n"
+        f"  IdentityFile {server.client_key_path}\n"
+    )
+    return path
+
+
 @contextlib.asynccontextmanager
-async def host_somewhere(data_dir: Path, port: int | None) -> AsyncIterator[str]:
+async def host_somewhere(data_dir: Path, port: int | None, ssh_config: Path) -> AsyncIterator[str]:
     """Host Runferry at ``port``, or at the first free port from the usual one on. Raises Conflict."""
     candidates = [port] if port is not None else [*range(PORT, PORT + PORTS_TRIED), 0]
     # The person's own keys and settings stay out of it.
-    settings = Settings(data_dir, ssh_config=data_dir / "nothing", user_known_hosts=data_dir / "nothing")
+    settings = Settings(data_dir, ssh_config=ssh_config, user_known_hosts=data_dir / "nothing")
     async with contextlib.AsyncExitStack() as stack:
         url = ""
         for candidate in candidates:
@@ -109,13 +121,7 @@ async def host_somewhere(data_dir: Path, port: int | None) -> AsyncIterator[str]
 
 async def begin_mirror(http: httpx.AsyncClient, server: DemoServer, root: Path) -> str:
     """Connect Runferry to the server, as a user would through the API, and mirror ``root``; return the local root."""
-    login = {
-        "host": server.host,
-        "port": server.port,
-        "username": server.username,
-        "private_key_path": str(server.client_key_path),
-        "use_agent": False,
-    }
+    login = {"host": SERVER, "private_key_path": str(server.client_key_path), "use_agent": False}
     await ask(http, "POST", "/api/unified/connect", login)
     await ask(http, "POST", "/api/unified/configure_mode", {"mode": "mirror", "remote_root": str(root)})
     status = await ask(http, "GET", "/api/unified/status")
@@ -125,7 +131,6 @@ async def begin_mirror(http: httpx.AsyncClient, server: DemoServer, root: Path) 
 def introduce(console: Console, scene: Scene) -> None:
     """Say what runs where and what to try."""
     command = sys.argv[0] if sys.argv[0].endswith("runferry") else "runferry"
-    address = f"ssh://{scene.server.username}@{scene.server.host}:{scene.server.port}"
     lines = (
         "",
         f"Runferry is at {scene.url}   (API documentation: {scene.url}/docs)",
@@ -138,7 +143,7 @@ def introduce(console: Console, scene: Scene) -> None:
         f"  export RUNFERRY_URL={scene.url}",
         f"  {command} runs",
         f"  {command} status",
-        f"  {command} ls {address}/~/{TREE}",
+        f"  {command} ls {SERVER}:~/{TREE}",
         f"  curl -s {scene.url}/api/runs | python3 -m json.tool",
         f"  ls {scene.local_root}",
         "",

@@ -307,7 +307,7 @@ class Service:
     async def sync_now(
         self, mode: Mode | None, connection_id: str | None = None, *, sync_id: int | None = None
     ) -> Sequence[SyncView]:
-        """Make the connection's syncs, or one of them, look at their whole roots soon.
+        """Make the connection's syncs, or one of them, look at their whole roots soon; a lost link is tried at once.
 
         Raises InvalidRequest where there are none.
         """
@@ -315,6 +315,7 @@ class Service:
         found = [one for one in self._syncs.list_of(held.id, mode) if sync_id in (None, one.record.id)]
         if not found:
             raise InvalidRequest("No sync is active here. POST /api/unified/configure_mode first.")
+        held.connection.retry_now()
         for sync in found:
             sync.sync_now()
         return [sync.view for sync in found]

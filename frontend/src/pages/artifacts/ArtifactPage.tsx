@@ -2,7 +2,7 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useLocation, useSearchParams } from "wouter";
-import { ApiError, get } from "@/api/client";
+import { ApiError, get, makeUrl } from "@/api/client";
 import { Age } from "@/components/Age";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
@@ -174,6 +174,18 @@ function Files({ which, version }: { which: Which; version: number }) {
                     <td className="dim" title={one.absolute_path ?? undefined}>
                       {one.is_remote ? "on the server" : "here"}
                     </td>
+                    <td>
+                      <a
+                        href={makeUrl("/api/artifacts/{name}/v{version}/files/{path}", {
+                          params: { name, version, path: one.path },
+                          query: rest,
+                        })}
+                        download={one.path.slice(one.path.lastIndexOf("/") + 1)}
+                        aria-label={`Save ${one.path}`}
+                      >
+                        Save
+                      </a>
+                    </td>
                   </tr>
                 ))}
                 {query.data.references.map((one) => (
@@ -183,6 +195,7 @@ function Files({ which, version }: { which: Which; version: number }) {
                       <Bytes size={one.size} />
                     </td>
                     <td className="dim">elsewhere</td>
+                    <td />
                   </tr>
                 ))}
               </tbody>

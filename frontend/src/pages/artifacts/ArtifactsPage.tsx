@@ -5,6 +5,7 @@ import { useState } from "react";
 import { Link } from "wouter";
 import { get } from "@/api/client";
 import { Age } from "@/components/Age";
+import { ConnectFirst } from "@/components/ConnectFirst";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
@@ -26,7 +27,7 @@ export default function ArtifactsPage() {
     `${one.name} ${one.type} ${one.server}`.toLowerCase().includes(text),
   );
   return (
-    <Page title="Artifacts" note={query.data && countOf(query.data.length, "artifact")}>
+    <Page title="Artifacts" note={query.data?.length ? countOf(query.data.length, "artifact") : undefined}>
       {query.error && <ErrorNote error={query.error} onRetry={() => query.refetch()} />}
       {query.isPending && <Loading what="the artifacts" />}
       {query.data?.length === 0 && (
@@ -35,6 +36,7 @@ export default function ArtifactsPage() {
             Models and datasets that runs store appear here with their versions, as soon as a folder that
             holds them is synced.
           </p>
+          <ConnectFirst />
         </EmptyState>
       )}
       {query.data && query.data.length > 0 && (

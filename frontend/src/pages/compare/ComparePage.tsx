@@ -51,7 +51,7 @@ export default function ComparePage() {
   return (
     <Page
       title="Compare"
-      note={countOf(wanted.length, "run")}
+      note={wanted.length > 0 ? countOf(wanted.length, "run") : undefined}
       actions={wanted.length < MOST && <AddRun taken={wanted} onAdd={(key) => change([...wanted, key])} />}
     >
       {wanted.length === 0 ? (
@@ -161,7 +161,7 @@ function Comparison({ runs, onRemove }: { runs: readonly Detail[]; onRemove: (ru
         <h2>
           Params
           <Checkbox
-            label="Also what is the same"
+            label="Show equal ones too"
             checked={isAll}
             onChange={(event) => set("params", event.currentTarget.checked ? ["all"] : [])}
           />

@@ -85,8 +85,10 @@ function Frame({ lines, children }: { lines: readonly ChartRun[]; children: Reac
             <td />
             {lines.map((line) => (
               <th key={line.key} scope="col">
-                <span className={classes.mark} style={{ background: line.color, display: "block" }} />
-                <Name text={line.label} />
+                <span className={classes.column}>
+                  <span className={classes.mark} style={{ background: line.color }} />
+                  <Name text={line.label} />
+                </span>
               </th>
             ))}
           </tr>

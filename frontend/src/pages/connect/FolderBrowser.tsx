@@ -23,15 +23,20 @@ interface Props {
 
 export function FolderBrowser({ connectionId, start, onChoose, onBack }: Props) {
   const [path, setPath] = useState(start);
+  const [from, setFrom] = useState<string | null>(null);
   const [isHiddenShown, setHiddenShown] = useState(false);
   const listing = useListing(connectionId, path, isHiddenShown);
   const here = listing.data?.path ?? path;
   const preview = usePreview(connectionId, listing.data?.path);
+  function go(to: string): void {
+    setFrom(here);
+    setPath(to);
+  }
   const runs = preview.data?.is_complete ? preview.data.runs : null;
   return (
     <>
       <div className={classes.bar}>
-        <Crumbs path={here} onGo={setPath} />
+        <Crumbs path={here} onGo={go} />
         <Checkbox
           label="Hidden ones too"
           checked={isHiddenShown}
@@ -41,7 +46,7 @@ export function FolderBrowser({ connectionId, start, onChoose, onBack }: Props) 
       {listing.error ? (
         <ErrorNote error={listing.error} onRetry={listing.refetch}>
           {path !== "~" && (
-            <Button variant="default" onClick={() => setPath("~")}>
+            <Button variant="default" onClick={() => go("~")}>
               Go to the home folder
             </Button>
           )}
@@ -52,7 +57,8 @@ export function FolderBrowser({ connectionId, start, onChoose, onBack }: Props) 
           path={here}
           items={listing.data.items}
           runsIn={preview.data?.runs_in ?? {}}
-          onGo={setPath}
+          from={from}
+          onGo={go}
           onUse={() => onChoose(here)}
         />
       ) : (
@@ -111,15 +117,17 @@ interface ItemsProps {
   path: string;
   items: readonly Item[];
   runsIn: Record<string, number>;
+  /** Where one comes from: it is the active one after going up; otherwise the first folder is. */
+  from: string | null;
   onGo: (path: string) => void;
   onUse: () => void;
 }
 
-function Items({ path, items, runsIn, onGo, onUse }: ItemsProps) {
+function Items({ path, items, runsIn, from, onGo, onUse }: ItemsProps) {
   const list = useRef<HTMLDivElement>(null);
-  const [active, setActive] = useState(0);
   const parent = path === "/" ? null : path.replace(/\/[^/]+\/?$/, "") || "/";
   const rows = [...(parent === null ? [] : [null]), ...items.slice(0, SHOWN)];
+  const [active, setActive] = useState(() => findFirst(rows, from));
 
   useEffect(() => list.current?.focus({ preventScroll: true }), []);
   useEffect(() => {
@@ -182,6 +190,11 @@ function Items({ path, items, runsIn, onGo, onUse }: ItemsProps) {
       {items.length === 0 && <div className={classes.more}>This folder is empty.</div>}
     </div>
   );
+}
+
+function findFirst(rows: readonly (Item | null)[], from: string | null): number {
+  const before = rows.findIndex((row) => row !== null && row.path === from);
+  return before >= 0 ? before : Math.max(0, Math.min(rows.length - 1, rows.indexOf(null) + 1));
 }
 
 function Up() {

@@ -70,7 +70,7 @@ export function ChangedKey({ host, fingerprint, known, isBusy, onReplace, onCanc
           label="I have compared the new key; the server was changed on purpose"
         />
         <div className={classes.buttons}>
-          <Button color="red" disabled={!isSure} loading={isBusy} onClick={onReplace}>
+          <Button color="bad" disabled={!isSure} loading={isBusy} onClick={onReplace}>
             Forget the old key and connect
           </Button>
           <Button variant="default" onClick={onCancel} data-autofocus>

@@ -93,14 +93,16 @@ function Row({ run, entry, depth, chosen, onChoose }: Omit<FolderProps, "prefix"
           <Icon size={14} aria-hidden style={{ flex: "none" }} />
           <Name text={name} kept={10} />
         </button>
-        <span className="dim">
+        <span className="dim num">
           <Bytes size={isFolder ? (entry.bytes ?? entry.size) : entry.size} />
         </span>
         <span className="dim" title={entry.problem?.message}>
           {entry.problem ? (isOnPurpose(entry.problem) ? "left out" : "problem") : WORDS[entry.local]}
         </span>
         {isFolder || entry.local === "full" ? (
-          !isFolder && (
+          isFolder ? (
+            <span />
+          ) : (
             <a href={makeFileUrl(run, entry.path)} download={name} aria-label={`Save ${name}`}>
               Save
             </a>
@@ -143,11 +145,11 @@ function Fetch({ run, entry, name }: { run: string; entry: Entry; name: string }
     );
   }
   return (
-    <>
+    <span className={classes.action}>
       {failure && <span className="bad">{failure}</span>}
       <Button size="compact-xs" variant="default" aria-label={`Fetch ${name}`} onClick={begin}>
         Fetch
       </Button>
-    </>
+    </span>
   );
 }

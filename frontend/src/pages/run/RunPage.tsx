@@ -1,5 +1,5 @@
 /** One run: what it is and how fresh that is, and behind tabs all that it has written. */
-import { Tabs } from "@mantine/core";
+import { Button, Tabs } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useLocation, useSearchParams } from "wouter";
 import { ApiError, get, type Schema } from "@/api/client";
@@ -12,7 +12,7 @@ import { Name } from "@/components/Name";
 import { Page } from "@/components/Page";
 import { StatusMark } from "@/components/StatusMark";
 import { Num } from "@/components/Values";
-import { formatDuration, formatMoment } from "@/format/times";
+import { formatDuration, formatMoment, tellFreshness } from "@/format/times";
 import { LogView } from "@/logs/LogView";
 import { makeRunPath } from "@/shell/paths";
 import { Artifacts } from "./Artifacts";
@@ -59,12 +59,22 @@ function Refused({ error, onRetry }: { error: unknown; onRetry: () => void }) {
       </EmptyState>
     );
   }
+  if (error instanceof ApiError && error.status === 404) {
+    return (
+      <ErrorNote error={error} hint="It may be in the recycle bin, or of a server that was never copied.">
+        <Button component={Link} href="/runs" variant="default">
+          All runs
+        </Button>
+      </ErrorNote>
+    );
+  }
   return <ErrorNote error={error} onRetry={onRetry} />;
 }
 
 function TheRun({ run }: { run: RunDetail }) {
   const [search, setSearch] = useSearchParams();
   const part = readPart(search);
+  const isFilling = part === "logs";
   function choose(next: string | null) {
     setSearch((before) => {
       const changed = new URLSearchParams(before);
@@ -74,9 +84,15 @@ function TheRun({ run }: { run: RunDetail }) {
     });
   }
   return (
-    <Page title={run.name || run.id} note={<Name text={run.id} isCopied />}>
+    <Page title={run.name || run.id} note={<Name text={run.id} isCopied />} isFilling={isFilling}>
       <Head run={run} />
-      <Tabs value={part} onChange={choose} keepMounted={false}>
+      <Tabs
+        value={part}
+        onChange={choose}
+        keepMounted={false}
+        className={classes.parts}
+        data-filling={isFilling || undefined}
+      >
         <Tabs.List className={classes.tabs}>
           {PARTS.map((one) => (
             <Tabs.Tab key={one} value={one} ref={one === part ? showWhole : undefined}>
@@ -85,8 +101,8 @@ function TheRun({ run }: { run: RunDetail }) {
           ))}
         </Tabs.List>
         {PARTS.map((one) => (
-          <Tabs.Panel key={one} value={one}>
-            <div className={classes.body} data-filling={one === "logs" || undefined}>
+          <Tabs.Panel key={one} value={one} className={classes.part} data-filling={isFilling || undefined}>
+            <div className={classes.body} data-filling={isFilling || undefined}>
               {one === part && <Content run={run} part={one} />}
             </div>
           </Tabs.Panel>
@@ -127,7 +143,7 @@ function Head({ run }: { run: RunDetail }) {
         on <strong>{run.server}</strong>
       </span>
       <span title={`As of ${formatMoment(as_of)}`}>
-        copy <strong>{state}</strong>
+        copy <strong>{tellFreshness(run.freshness)}</strong>
         {state !== "live" && as_of !== null && (
           <>
             , from <Age at={as_of} />
@@ -140,7 +156,7 @@ function Head({ run }: { run: RunDetail }) {
       <span>
         {run.status === "running" && run.started_at ? (
           <>
-            for <Since at={run.started_at} format={formatDuration} />
+            running for <Since at={run.started_at} format={formatDuration} />
           </>
         ) : (
           `took ${formatDuration(run.duration_seconds)}`

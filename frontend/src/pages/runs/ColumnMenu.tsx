@@ -33,6 +33,11 @@ export function ColumnMenu({ shown, onChange }: Props) {
   );
 }
 
+/** Where a value is from, in the words of the other pages. */
+function tellSource(source: string | undefined): string | undefined {
+  return source === "config" ? "param" : source;
+}
+
 function Choices({ shown, onChange }: Props) {
   const [text, setText] = useState("");
   const found = useRunColumns();
@@ -61,8 +66,11 @@ function Choices({ shown, onChange }: Props) {
         {names.slice(0, MOST).map((name) => (
           <li key={`value ${name}`}>
             <Checkbox
-              label={name}
-              description={known.get(name)?.source}
+              label={
+                <>
+                  {name} <span className="dim">{tellSource(known.get(name)?.source)}</span>
+                </>
+              }
               checked={shown.includes(idOfValue(name))}
               onChange={() => toggle(idOfValue(name))}
             />

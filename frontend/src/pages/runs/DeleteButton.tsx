@@ -29,15 +29,15 @@ export function DeleteButton({ keys, onDone }: { keys: readonly string[]; onDone
         closeButtonProps={{ "aria-label": "Close" }}
       >
         <Text size="sm">
-          They go to the recycle bin of this machine, and can be restored from there. Nothing is deleted on
-          any server.
+          {keys.length === 1 ? "It goes" : "They go"} to the recycle bin of this machine, and can be restored
+          from there. Nothing is deleted on any server.
         </Text>
         {deletion.isError && <ErrorNote error={deletion.error} />}
         <Group justify="flex-end" mt="md" gap="xs">
           <Button variant="default" onClick={close} data-autofocus>
             Cancel
           </Button>
-          <Button color="red" loading={deletion.isPending} onClick={() => work().catch(() => undefined)}>
+          <Button color="bad" loading={deletion.isPending} onClick={() => work().catch(() => undefined)}>
             Delete
           </Button>
         </Group>

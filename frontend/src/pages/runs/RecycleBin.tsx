@@ -93,7 +93,7 @@ function Emptying({ count }: { count: number }) {
         Cancel
       </Button>
       <Button
-        color="red"
+        color="bad"
         loading={emptying.isPending}
         onClick={() => emptying.mutate(undefined, { onSuccess: (answer) => tell("Emptied", answer.message) })}
       >

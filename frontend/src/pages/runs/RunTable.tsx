@@ -43,14 +43,14 @@ export function RunTable(props: Props) {
   const [active, setActive] = useState(0);
   const chosen = useSelection();
   const [, navigate] = useLocation();
-  const seen = JSON.stringify([view.q, view.sort, view.order, view.group]);
+  const shown = JSON.stringify([view.q, view.sort, view.order, view.group]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another view begins at its top, and keeps the focus
   useLayoutEffect(() => {
     scroller.current?.scrollTo({ top: 0 });
     setActive(0);
-  }, [seen]);
+  }, [shown]);
   const sizes = isPhone ? { row: CARD, head: HEAD_OF_CARDS, above: 0 } : { row: ROW, head: ROW, above: ROW };
-  const { virtualizer, items, slots } = useSlots(scroller, layout, sizes);
+  const { virtualizer, items, slots, seen } = useSlots(scroller, layout, sizes);
   const known = useRows(view, layout, items[0]?.index ?? 0, (items.at(-1)?.index ?? -1) + 1);
   const rows = useGradually(known);
   const withRun = useWithRun(view, layout);
@@ -116,7 +116,9 @@ export function RunTable(props: Props) {
       onKeyDown={act}
       style={{ "--columns": template, "--width": width } as CSSProperties}
     >
-      {!isPhone && <TableHead {...props} shown={[...rows.values()]} chosen={chosen} />}
+      {!isPhone && (
+        <TableHead {...props} shown={seen.flatMap((place) => rows.get(place) ?? [])} chosen={chosen} />
+      )}
       <div
         className={classes.body}
         role="rowgroup"

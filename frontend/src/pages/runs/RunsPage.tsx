@@ -39,6 +39,7 @@ export default function RunsPage() {
     () => shown.map(findColumn).filter((one): one is Column => one !== undefined),
     [shown],
   );
+  const isEmpty = total === 0 && view.q === ""; // then there is nothing to group, to filter or to count
   const names = useMemo(() => shown.map(nameOfValue).filter((one): one is string => one !== null), [shown]);
 
   function toggleGroup(value: string): void {
@@ -51,10 +52,16 @@ export default function RunsPage() {
     <Page
       title="Runs"
       isFilling
-      note={total === undefined ? undefined : view.q ? `${formatCount(total)} match` : countOf(total, "run")}
-      actions={<Tools view={view} onChange={changeView} shown={shown} onShown={setShown} />}
+      note={
+        total === undefined || isEmpty
+          ? undefined
+          : view.q
+            ? `${formatCount(total)} match`
+            : countOf(total, "run")
+      }
+      actions={<Tools view={view} onChange={changeView} shown={shown} onShown={setShown} isEmpty={isEmpty} />}
     >
-      <Filter q={view.q} onChange={(q) => changeView({ q })} />
+      {!isEmpty && <Filter q={view.q} onChange={(q) => changeView({ q })} />}
       {error ? (
         <ErrorNote error={error} onRetry={() => first.refetch()} />
       ) : isPending ? (
@@ -84,24 +91,29 @@ interface ToolsProps {
   onChange: (change: Partial<View>) => void;
   shown: readonly string[];
   onShown: (shown: string[]) => void;
+  isEmpty: boolean;
 }
 
-function Tools({ view, onChange, shown, onShown }: ToolsProps) {
+function Tools({ view, onChange, shown, onShown, isEmpty }: ToolsProps) {
   const [isBinOpen, bin] = useDisclosure();
   return (
     <>
-      <Select
-        size="xs"
-        w={140}
-        aria-label="Group by"
-        placeholder="No groups"
-        clearable
-        clearButtonProps={{ "aria-label": "Do not group" }}
-        data={GROUPINGS.map((one) => ({ value: one, label: `By ${one}` }))}
-        value={view.group}
-        onChange={(value) => onChange({ group: GROUPINGS.find((one) => one === value) ?? null })}
-      />
-      <ColumnMenu shown={shown} onChange={onShown} />
+      {!isEmpty && (
+        <>
+          <Select
+            size="xs"
+            w={140}
+            aria-label="Group by"
+            placeholder="No groups"
+            clearable
+            clearButtonProps={{ "aria-label": "Do not group" }}
+            data={GROUPINGS.map((one) => ({ value: one, label: `By ${one}` }))}
+            value={view.group}
+            onChange={(value) => onChange({ group: GROUPINGS.find((one) => one === value) ?? null })}
+          />
+          <ColumnMenu shown={shown} onChange={onShown} />
+        </>
+      )}
       <Tooltip label="Recycle bin">
         <ActionIcon variant="default" size={30} onClick={bin.open} aria-label="Recycle bin">
           <IconTrash size={16} aria-hidden />

@@ -15,6 +15,7 @@ interface Props {
   view: View;
   columns: readonly Column[];
   widths: Record<string, number>;
+  /** The runs of the rows that can be seen, and no others: what one cannot see is not chosen with them. */
   shown: readonly Run[];
   chosen: ReadonlySet<string>;
   onWidth: (id: string, width: number) => void;

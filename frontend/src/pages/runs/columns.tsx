@@ -6,7 +6,7 @@ import { Name } from "@/components/Name";
 import { Sparkline } from "@/components/Sparkline";
 import { StatusMark } from "@/components/StatusMark";
 import { formatExact, formatNumber } from "@/format/numbers";
-import { formatDuration, formatMoment } from "@/format/times";
+import { formatDuration, formatMoment, tellFreshness } from "@/format/times";
 import classes from "./RunTable.module.css";
 import type { SortKey } from "./view";
 
@@ -33,13 +33,6 @@ export interface Column {
   /** What the cell's title is once it is pointed at: to change titles in every row that scrolls in would cost more than the texts. */
   tell: (run: Run, beside: Beside) => string;
 }
-
-const FRESHNESS: Record<Run["freshness"]["state"], string> = {
-  live: "live",
-  synced: "synced",
-  stale: "stale",
-  offline: "offline",
-};
 
 /** A column of names; of a long one, the last `kept` letters are never cut. */
 function makeNameColumn(
@@ -77,7 +70,7 @@ export const BASE_COLUMNS: readonly Column[] = [
     width: 96,
     draw: (run) => (
       <span className="dim">
-        {FRESHNESS[run.freshness.state]}
+        {tellFreshness(run.freshness)}
         {run.freshness.state !== "live" && run.freshness.as_of !== null && (
           <>
             {" "}

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { takeSome } from "./rows";
-import { assignSlots, listPlaces } from "./slots";
+import { assignSlots, findSeen, listPlaces } from "./slots";
 
 const place = (index: number) => ({ index, start: index * 30 });
 
@@ -10,6 +10,12 @@ describe("slots", () => {
     expect([at(0), at(50), at(99)].map((places) => places.length)).toEqual([20, 20, 20]);
     expect([at(0)[0], at(50)[0], at(99)[0]]).toEqual([0, 44, 80]);
     expect(listPlaces(0, 3, 20)).toEqual([0, 1, 2]);
+  });
+
+  it("are more than the lines that can be seen", () => {
+    const items = [0, 1, 2, 3, 4, 5].map((index) => ({ ...place(index), size: 30 }));
+    expect(findSeen(items, 0, 90)).toEqual([0, 1, 2]);
+    expect(findSeen(items, 50, 90)).toEqual([2, 3, 4]);
   });
 
   it("keep their line while others come and go", () => {

@@ -44,7 +44,22 @@ export function useSlots(scroller: RefObject<HTMLElement | null>, layout: Layout
     Math.ceil(height / (hasHeads ? Math.min(sizes.row, sizes.head) : sizes.row)) + 1 + 2 * AROUND;
   if (height > 0 && needed > pool) setPool(needed);
   const items = virtualizer.getVirtualItems();
-  return { virtualizer, items, slots: assignSlots(items, pool) };
+  return {
+    virtualizer,
+    items,
+    slots: assignSlots(items, pool),
+    seen: findSeen(items, virtualizer.scrollOffset ?? 0, height - sizes.above),
+  };
+}
+
+/** The places of the lines of which at least a half is in view; the others are drawn ahead. */
+export function findSeen(
+  items: readonly { index: number; start: number; size: number }[],
+  top: number,
+  height: number,
+): number[] {
+  const isSeen = (middle: number) => middle >= top && middle <= top + height;
+  return items.filter(({ start, size }) => isSeen(start + size / 2)).map(({ index }) => index);
 }
 
 /** Always as many as there are elements: none is made while one scrolls. */

@@ -8,6 +8,7 @@ import { Since } from "@/components/Age";
 import { ErrorNote } from "@/components/ErrorNote";
 import { judge, Lamp, lastSeen } from "@/components/Lamp";
 import { Name } from "@/components/Name";
+import { TryNow } from "@/components/TryNow";
 import { formatBytes } from "@/format/bytes";
 import { countOf } from "@/format/numbers";
 import { formatDuration } from "@/format/times";
@@ -31,12 +32,17 @@ export function Server({ connection }: { connection: Connection }) {
           <Name text={id} isCopied kept={14} />
         </span>
         <Group gap="xs" className={classes.actions}>
+          <TryNow connection={connection} />
           {state === "live" ? (
             <Button variant="default" component={Link} href={makeUrl("/connect", { query: { to: id } })}>
               Add a folder
             </Button>
           ) : (
-            <Button component={Link} href={makeUrl("/connect", { query: { where: id } })}>
+            <Button
+              variant={state === "reconnecting" ? "default" : undefined}
+              component={Link}
+              href={makeUrl("/connect", { query: { where: id } })}
+            >
               Connect again
             </Button>
           )}
@@ -46,7 +52,11 @@ export function Server({ connection }: { connection: Connection }) {
           <Disconnect connection={connection} />
         </Group>
       </header>
-      {state !== "live" && connection.last_error && <ErrorNote error={connection.last_error} />}
+      {state !== "live" && connection.last_error && (
+        <div className={classes.trouble}>
+          <ErrorNote error={connection.last_error} />
+        </div>
+      )}
       <Facts connection={connection} />
       {isAuditShown && <AuditLog connectionId={id} />}
       {connection.syncs.map((sync) => (

@@ -2,6 +2,7 @@
 import { Button } from "@mantine/core";
 import { Link } from "wouter";
 import { useConnections, useStatus } from "@/api/status";
+import { ConnectFirst } from "@/components/ConnectFirst";
 import { EmptyState } from "@/components/EmptyState";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
@@ -17,9 +18,11 @@ export default function ServersPage() {
       title="Servers"
       note={connections && connections.length > 0 ? countOf(connections.length, "connection") : undefined}
       actions={
-        <Button component={Link} href="/connect">
-          Connect a server
-        </Button>
+        connections && connections.length > 0 ? (
+          <Button component={Link} href="/connect">
+            Connect a server
+          </Button>
+        ) : undefined
       }
     >
       {status.isError && !connections ? (
@@ -32,6 +35,7 @@ export default function ServersPage() {
             What was copied before stays here, and can be looked at under Runs. Connect to a server to follow
             what happens there.
           </p>
+          <ConnectFirst />
         </EmptyState>
       ) : (
         connections.map((connection) => <Server key={connection.connection_id} connection={connection} />)

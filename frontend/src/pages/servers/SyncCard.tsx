@@ -39,8 +39,9 @@ export function SyncCard({ sync, connectionId, isLive }: Props) {
         <span className="dim">{sync.mode}</span>
         <Actions sync={sync} connectionId={connectionId} isLive={isLive} />
       </header>
-      <SyncProgress sync={sync} />
-      {sync.last_error && sync.state !== "watching" && <ErrorNote error={sync.last_error} />}
+      <SyncProgress sync={sync} isReached={isLive} />
+      {/* of a lost connection the server tells, once for all of its syncs */}
+      {isLive && sync.last_error && sync.state !== "watching" && <ErrorNote error={sync.last_error} />}
       {sync.problem_count > 0 && (
         <>
           <button

@@ -121,9 +121,8 @@ function Add() {
         onChange={(event) => setGiven({ ...given, name: event.currentTarget.value })}
       />
       <PasswordInput
-        label="Password, if it needs one"
+        label="Password, if needed"
         autoComplete="off"
-        w={210}
         value={given.password}
         onChange={(event) => setGiven({ ...given, password: event.currentTarget.value })}
       />
@@ -133,7 +132,13 @@ function Add() {
         checked={given.isRemembered}
         onChange={(event) => setGiven({ ...given, isRemembered: event.currentTarget.checked })}
       />
-      <Button type="submit" variant="default" loading={saving.isPending} disabled={!given.address.trim()}>
+      <Button
+        type="submit"
+        size="sm"
+        variant="default"
+        loading={saving.isPending}
+        disabled={!given.address.trim()}
+      >
         Save
       </Button>
       {saving.isError && <ErrorNote error={saving.error} />}

@@ -22,6 +22,7 @@ export default function SettingsPage() {
       <Cache />
       <SavedConnections />
       <Limits />
+      <Version />
     </Page>
   );
 }
@@ -42,6 +43,11 @@ function Colours() {
       />
     </Section>
   );
+}
+
+function Version() {
+  const config = useQuery({ queryKey: keys.config, queryFn: ({ signal }) => get("/api/config", { signal }) });
+  return config.data && <p className={classes.version}>Runferry {config.data.version}</p>;
 }
 
 const NAMES: Record<string, string> = {

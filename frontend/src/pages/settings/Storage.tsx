@@ -28,7 +28,6 @@ export function Storage() {
             </p>
           )}
           <Elsewhere />
-          <p className="dim">Runferry {config.data.version}</p>
         </>
       )}
     </Section>
@@ -62,7 +61,7 @@ function Elsewhere() {
         value={path}
         onChange={(event) => setPath(event.currentTarget.value)}
       />
-      <Button type="submit" variant="default" loading={choice.isPending} disabled={!path.trim()}>
+      <Button type="submit" size="sm" variant="default" loading={choice.isPending} disabled={!path.trim()}>
         Choose
       </Button>
       {choice.isError && <ErrorNote error={choice.error} />}
