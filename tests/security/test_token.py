@@ -24,6 +24,7 @@ from runferry.api import Admission
 from runferry.client import ApiError, Client
 from runferry.ssh.credentials import Secret
 from tests.integration.api.running import Running, expect, run_server
+from tests.integration.cli.driver import Cli
 
 TOKEN = "token-0123456789-abcdefghijkl"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is tested; all of its traffic stays on loopback
@@ -143,12 +144,6 @@ def serving(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
         one.terminate()
 
 
-def ask_cli(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HOME": str(folder), "RUNFERRY_DATA_DIR": str(folder / "data")}
-    command = [sys.executable, "-m", "runferry", *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
-
-
 def test_serve_shows_a_token_once_and_the_command_line_and_the_client_use_it(tmp_path: Path) -> None:
     with serving(tmp_path, "--host", EVERYWHERE, "--token") as process:
         assert process.stdout is not None
@@ -157,15 +152,14 @@ def test_serve_shows_a_token_once_and_the_command_line_and_the_client_use_it(tmp
         for shown in ("cmdline", "environ"):
             assert token.encode() not in Path(f"/proc/{process.pid}/{shown}").read_bytes()
         assert (tmp_path / "data" / "token").read_text() == token
-        assert ask_cli(tmp_path, "runs").returncode == 0, "found through the data directory"
-        elsewhere = tmp_path / "elsewhere"
-        elsewhere.mkdir()
-        refused = ask_cli(elsewhere, "runs", "--url", url)
-        assert refused.returncode != 0
-        assert "token" in refused.stderr
+        assert Cli(tmp_path).run("runs").code == 0, "found through the data directory"
+        elsewhere = Cli(tmp_path / "elsewhere")
+        refused = elsewhere.run("runs", "--url", url)
+        assert refused.code != 0
+        assert "token" in refused.err
         kept = tmp_path / "kept"
         kept.write_text(token + "\n")
-        assert ask_cli(elsewhere, "--token-file", str(kept), "runs", "--url", url).returncode == 0
+        assert elsewhere.run("--token-file", str(kept), "runs", "--url", url).code == 0
         with Client(url, token_file=kept) as client:
             assert client.status()["connection"]["connected"] is False
         with Client(url) as client, pytest.raises(ApiError, match="token"):
@@ -182,7 +176,7 @@ def test_what_a_killed_server_left_behind_sends_nothing_to_whoever_has_its_port_
         stranger.settimeout(0.0)
         left = {"url": f"http://127.0.0.1:{stranger.getsockname()[1]}", "pid": killed.pid, "token_file": str(kept)}
         (tmp_path / "data" / "server.json").write_text(json.dumps(left))
-        assert ask_cli(tmp_path, "runs").returncode == 0, "it has started a server of its own"
+        assert Cli(tmp_path).run("runs").code == 0, "it has started a server of its own"
         with pytest.raises(BlockingIOError):
             stranger.accept()
 
@@ -190,14 +184,14 @@ def test_what_a_killed_server_left_behind_sends_nothing_to_whoever_has_its_port_
 def test_other_addresses_without_a_token_and_tokens_that_are_none_are_refused(tmp_path: Path) -> None:
     short = tmp_path / "short"
     short.write_text("secret")
+    cli = Cli(tmp_path)
     for options, why in (
         (["--host", EVERYWHERE], "without a token"),
         (["--host", EVERYWHERE, "--token-file", str(tmp_path / "missing")], "no token can be read"),
         (["--host", EVERYWHERE, "--token-file", str(short)], "at least 16 characters"),
         (["--token", "--token-file", str(short)], "give one of them"),
     ):
-        with serving(tmp_path, *options) as process:
-            told, _ = process.communicate(timeout=20)
-        assert why in " ".join(told.split())
-        assert process.returncode != 0
-        assert "secret" not in told
+        done = cli.run("serve", "--no-browser", "--port", "0", *options)
+        assert why in " ".join(done.err.split())
+        assert done.code != 0
+        assert "secret" not in done.out + done.err
