@@ -57,6 +57,29 @@ async def test_closing_the_remote_ends_the_agent(sshd: Sshd, link: Link) -> None
     assert link.is_open
 
 
+async def test_a_tree_asked_for_before_the_agent_runs_is_followed_like_any_other(link: Link, tmp_path: Path) -> None:
+    write(tmp_path / "a.txt", b"a")
+    remote = await open_agent(link, AgentOptions(following=((str(tmp_path), 1.0),)))
+    (begun,) = remote.begun.values()
+    await eventually(lambda: begun.has_ready, what="the tree comes before anybody follows it")
+    async with Following(remote, tmp_path) as following:
+        assert not remote.begun
+        assert following.size("a.txt") == 1
+        write(tmp_path / "b.txt", b"bb")
+        await following.until(lambda: following.size("b.txt") == 2, what="a change")
+    async with Following(remote, tmp_path) as again:
+        assert again.size("b.txt") == 2
+    await remote.close()
+
+
+async def test_a_tree_asked_for_in_vain_is_given_up(link: Link, tmp_path: Path) -> None:
+    following = ((str(tmp_path), 1.0), (str(tmp_path / "absent"), 1.0))
+    remote = await open_agent(link, AgentOptions(following=following, ping_interval=0.1))
+    await eventually(lambda: not remote.begun, what="it is cancelled")
+    assert await remote.ping() < 10.0
+    await remote.close()
+
+
 async def test_the_agent_ends_with_its_connection(sshd: Sshd, link: Link, tmp_path: Path) -> None:
     remote = await open_agent(link)
     async with Following(remote, tmp_path) as following:

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 
 from runferry.agent import wire
 from runferry.errors import ConnectionLost, RunferryError
@@ -42,12 +42,27 @@ _MERGED = 256
 _NOTES = 20
 
 
+Following = tuple[str, float]
+"""A root, and the interval (seconds) at which it is followed."""
+
+
 class AgentRemote:
-    """See ``base``. ``end`` closes the channel; ``ping_interval`` is in seconds."""
+    """See ``base``. ``end`` closes the channel; ``ping_interval`` is in seconds.
+
+    ``begun``: what was asked to be followed before the agent had introduced itself. Who follows one of them takes it
+    over; what nobody has taken by the first ping is cancelled.
+    """
 
     def __init__(
-        self, dialogue: Dialogue, info: ServerInfo, end: Callable[[], Awaitable[None]], *, ping_interval: float
+        self,
+        dialogue: Dialogue,
+        info: ServerInfo,
+        end: Callable[[], Awaitable[None]],
+        *,
+        ping_interval: float,
+        begun: Mapping[Following, Exchange],
     ) -> None:
+        self.begun = dict(begun)
         self._dialogue = dialogue
         self._info = info
         self._end = end
@@ -89,9 +104,8 @@ class AgentRemote:
 
     async def follow(self, root: str, *, interval: float) -> AsyncGenerator[Change, None]:
         assembly = Assembly()
-        body: dict[str, object] = {"root": check_root(root), "interval": interval}
         has_begun = False
-        async with self._dialogue.ask(wire.FOLLOW, body, subject=root, limit=_BACKLOG) as exchange:
+        async with self.begun.pop((root, interval), None) or ask_to_follow(self._dialogue, root, interval) as exchange:
             while True:
                 patience = None if has_begun else ANSWER_TIMEOUT
                 change = await self._take_change(exchange, assembly, patience=patience, may_be_part=not has_begun)
@@ -232,9 +246,17 @@ class AgentRemote:
         """Let the agent hear from us, and notice when nothing comes from there any more."""
         while self._dialogue.error is None:
             await asyncio.sleep(interval)
+            while self.begun:
+                self.begun.popitem()[1].close()
             if time.monotonic() - self._dialogue.heard > _SILENCE * interval:
                 self._dialogue.fail(ConnectionLost("The agent on the server stopped answering."))
                 return
             with contextlib.suppress(RunferryError):  # whoever asks for something will see it
                 async with self._dialogue.ask(wire.PING, {}, limit=_MESSAGE) as exchange:
                     await exchange.take(timeout=interval)
+
+
+def ask_to_follow(dialogue: Dialogue, root: str, interval: float) -> Exchange:
+    """Ask for a root's whole tree, and its changes from then on."""
+    body: dict[str, object] = {"root": check_root(root), "interval": interval}
+    return dialogue.ask(wire.FOLLOW, body, subject=root, limit=_BACKLOG)

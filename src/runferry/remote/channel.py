@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -16,9 +16,9 @@ from runferry.agent.main import marker
 from runferry.blocking import in_thread
 from runferry.errors import ConnectionLost, RemoteFailed, RunferryError
 from runferry.model import ServerInfo
-from runferry.remote.agent import AgentRemote
+from runferry.remote.agent import AgentRemote, Following, ask_to_follow
 from runferry.remote.bootstrap import explain_exit, prepare
-from runferry.remote.dialogue import Dialogue
+from runferry.remote.dialogue import Dialogue, Exchange
 from runferry.remote.paths import clean
 
 WINDOW = 16 * 1024 * 1024
@@ -45,13 +45,15 @@ class Carrier(Protocol):
 class AgentOptions:
     """Times in seconds. ``idle_timeout``: the agent ends itself after that much silence; ``ping_interval``: how
     often it hears from us; ``hello_timeout``: how long it may take to start. ``watch_budget``: the most directories
-    it watches per follow, None for its own choice.
+    it watches per follow, None for its own choice. ``following``: what is known to be followed as soon as it runs, and
+    so is asked for with the first bytes, two round trips early.
     """
 
     idle_timeout: float = 60.0
     ping_interval: float = 15.0
     hello_timeout: float = 15.0
     watch_budget: int | None = None
+    following: tuple[Following, ...] = ()
 
 
 class AgentLate(RemoteFailed):
@@ -61,8 +63,10 @@ class AgentLate(RemoteFailed):
 class AgentSession(asyncssh.SSHClientSession[bytes]):
     """One agent's channel: ``stdin`` goes out at once, stdout to the dialogue; the end of stderr is kept."""
 
-    def __init__(self, nonce: str, stdin: bytes, on_end: Callable[[], None]) -> None:
+    def __init__(self, nonce: str, stdin: bytes, following: Sequence[Following], on_end: Callable[[], None]) -> None:
         self._stdin = stdin
+        self._following = following
+        self.begun: dict[Following, Exchange] = {}
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
         self._status: int | None = None
         self._stderr = b""
@@ -118,8 +122,10 @@ class AgentSession(asyncssh.SSHClientSession[bytes]):
                 self._channel.abort()
 
     def _send_stdin(self) -> None:
-        with suppress(OSError):  # it is closed already; connection_lost says why
+        with suppress(OSError, ConnectionLost):  # it is closed already; connection_lost says why
             self._write(self._stdin)
+            for root, interval in self._following:
+                self.begun[root, interval] = ask_to_follow(self.dialogue, root, interval)
         self._stdin = b""  # as much as all else that is kept of a channel
 
     def _write(self, data: bytes) -> None:
@@ -140,7 +146,7 @@ async def open_agent(link: Carrier, options: AgentOptions | None = None) -> Agen
     holder: list[AgentSession] = []
 
     def create() -> AgentSession:
-        holder.append(AgentSession(nonce, launch.stdin, on_end=lambda: holder[0].end()))
+        holder.append(AgentSession(nonce, launch.stdin, options.following, on_end=lambda: holder[0].end()))
         return holder[0]
 
     _, session = await link.open_channel(launch.command, create, window=WINDOW)
@@ -157,7 +163,7 @@ async def open_agent(link: Carrier, options: AgentOptions | None = None) -> Agen
         if isinstance(error, wire.Violation):
             raise RemoteFailed(f"The agent broke the protocol: {error}.") from error
         raise
-    return AgentRemote(session.dialogue, info, session.close, ping_interval=options.ping_interval)
+    return AgentRemote(session.dialogue, info, session.close, ping_interval=options.ping_interval, begun=session.begun)
 
 
 def read_hello(hello: object, nonce: str) -> ServerInfo:

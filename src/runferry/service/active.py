@@ -35,6 +35,7 @@ from runferry.store.sync_state import SyncState
 from runferry.sync.attendant import Attendant
 from runferry.sync.attention import Attentions
 from runferry.sync.diff import has_ancestor
+from runferry.sync.recovery import Recovery, recover
 from runferry.sync.session import SyncSession
 from runferry.sync.spec import Commit, Hooks, Mode, Progress, SessionState
 
@@ -76,7 +77,11 @@ class SyncPlaces:
 class ActiveSync:
     """One configured sync at work. Its session is started again should it end by anything but ``stop``."""
 
-    def __init__(self, record: SyncRecord, held: Held, places: SyncPlaces) -> None:
+    def __init__(
+        self, record: SyncRecord, held: Held, places: SyncPlaces, recovery: Awaitable[Recovery] | None = None
+    ) -> None:
+        """``recovery``: what ``begin_recovery`` found of this record, where there was time for it."""
+        self._recovery = recovery
         self.record = record
         self.held = held
         self._places = places
@@ -222,16 +227,17 @@ class ActiveSync:
 
     def _make_session(self) -> SyncSession:
         spec = make_spec(self.record)
-        staging = self._places.data_dir / "staging" / str(spec.sync_id)
+        recovery, self._recovery = self._recovery, None
         return SyncSession(
             spec,
             remote=self.held.remote,
-            tree=LocalTree(self.local_root, staging, reserve=self._places.disk_reserve),
+            tree=make_tree(self.record, self._places),
             state=SyncState(self._places.db, spec.sync_id),
             wants=self._wants if spec.mode is Mode.SMART else self._wants_all,
             skip_reason=find_skip_reason,
             hooks=Hooks(on_progress=self._publish, on_commit=self._absorb, attention=self.attention),
             suspect_since=self._places.durability.suspect_since,
+            recovery=recovery,
             second_look_after=self._places.second_look_after,
         )
 
@@ -341,6 +347,20 @@ class ActiveSync:
             self._places.feeds.note(
                 self.record.id, self.record.local_dir, (), sources=result.sources, is_bursting=self._is_bursting
             )
+
+
+def make_tree(record: SyncRecord, places: SyncPlaces) -> LocalTree:
+    staging = places.data_dir / "staging" / str(record.id)
+    return LocalTree(places.data_dir / record.local_dir, staging, reserve=places.disk_reserve)
+
+
+def begin_recovery(record: SyncRecord, places: SyncPlaces) -> asyncio.Task[Recovery]:
+    """Begin to find out what a sync that is not at work has here."""
+    state = SyncState(places.db, record.id)
+    return asyncio.create_task(
+        in_thread(recover, make_tree(record, places), state, places.durability.suspect_since),
+        name=f"recovery of sync {record.id}",
+    )
 
 
 def find_skip_reason(path: str, has: Callable[[str], bool]) -> str | None:

@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from runferry.blocking import in_thread
@@ -19,7 +20,9 @@ from runferry.errors import (
     RemoteFailed,
     RunferryError,
 )
+from runferry.remote.agent import Following
 from runferry.remote.base import Remote
+from runferry.remote.channel import AgentOptions
 from runferry.remote.open import open_remote
 from runferry.remote.retry import RetryingRemote
 from runferry.service.audit import Audit
@@ -82,16 +85,29 @@ class Waiting:
 
 
 class Connections:
-    """Opens, finds and ends connections. ``on_open`` is awaited with each one that is (again) ready for work."""
+    """Opens, finds and ends connections.
+
+    ``on_open`` is awaited with each one that is (again) ready for work, ``while_dialling`` entered with the id of one
+    that is being got back after a restart. ``list_followed`` tells what will be followed on one that opens.
+    """
 
     def __init__(
-        self, pool: Pool, db: Database, *, clock: Callable[[], float], on_open: Callable[[Held], Awaitable[None]]
+        self,
+        pool: Pool,
+        db: Database,
+        *,
+        clock: Callable[[], float],
+        on_open: Callable[[Held], Awaitable[None]],
+        while_dialling: Callable[[str], AbstractAsyncContextManager[None]],
+        list_followed: Callable[[str], Awaitable[tuple[Following, ...]]],
     ) -> None:
         self._pool = pool
         self._db = db
         self._records = Records(db)
         self._clock = clock
         self._on_open = on_open
+        self._while_dialling = while_dialling
+        self._list_followed = list_followed
         self._held: dict[str, Held] = {}
         self._waiting: dict[str, Waiting] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -210,11 +226,12 @@ class Connections:
         audit = self._audits[connection.id]
 
         async def open_on_link() -> Remote:
+            options = AgentOptions(following=await self._list_followed(connection.id))
             link = await connection.link()
             audit.note("login", f"{connection.id}, host key {connection.fingerprint}")
             try:
                 async with self._opening, asyncio.timeout(OPEN_TIMEOUT):
-                    remote = await open_remote(AuditedLink(link, audit))
+                    remote = await open_remote(AuditedLink(link, audit), options=options)
                     return AuditedRemote(remote, audit, is_counting=remote.info.transport != "agent")
             except TimeoutError:
                 raise RemoteFailed(
@@ -242,9 +259,11 @@ class Connections:
             Target(record.host, record.port, record.username),
             Credentials(private_key_path=record.private_key_path, use_agent=record.use_agent),
         )
+        dialling = self._while_dialling(record.id)
         while True:
             try:
-                await self.connect(request)
+                async with dialling:
+                    await self.connect(request)
             except (ConnectionFailed, ConnectTimeout) as error:
                 waiting.last_error = str(error)
             except RunferryError as error:
@@ -252,6 +271,7 @@ class Connections:
                 return
             else:
                 return
+            dialling = nullcontext()  # who does not answer at once may be away for long: nothing is read in vain
             pause = delay * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries, guards nothing
             waiting.next_try_at = self._clock() + pause
             await asyncio.sleep(pause)

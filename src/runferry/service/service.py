@@ -103,7 +103,14 @@ class Service:
             settings.known_hosts, also=[settings.user_known_hosts], is_strict=settings.strict_host_keys
         )
         self._pool = Pool(self._host_keys, ssh_config=settings.ssh_config, connect_timeout=settings.connect_timeout)
-        self._connections = Connections(self._pool, self._db, clock=clock, on_open=self._resume_syncs)
+        self._connections = Connections(
+            self._pool,
+            self._db,
+            clock=clock,
+            on_open=self._resume_syncs,
+            while_dialling=lambda connection_id: self._syncs.recovering(connection_id),
+            list_followed=lambda connection_id: self._syncs.list_followed(connection_id),
+        )
         self._durability = Durability(Checkpoints(self._db))
         self._landings = Landings()
         self._feeds = SeriesFeeds(self._db, self.events, settings.data_dir)

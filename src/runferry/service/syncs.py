@@ -7,13 +7,15 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from runferry.blocking import in_thread
+from runferry.blocking import in_thread, wait_out
 from runferry.errors import NotFound
-from runferry.service.active import ActiveSync, SyncPlaces
+from runferry.remote.agent import Following
+from runferry.service.active import ActiveSync, SyncPlaces, begin_recovery
 from runferry.service.connections import Held
-from runferry.service.modes import ModeRequest, name_local_dir
+from runferry.service.modes import ModeRequest, make_spec, name_local_dir
 from runferry.service.records import Records, SyncRecord
 from runferry.service.tasks import Tasks, end
+from runferry.sync.recovery import Recovery
 from runferry.sync.spec import Mode
 
 
@@ -26,6 +28,7 @@ class Syncs:
         self._clock = clock
         self._active: dict[int, ActiveSync] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._recoveries: dict[int, asyncio.Task[Recovery]] = {}
         self._tasks = Tasks()
         self._lock = asyncio.Lock()
 
@@ -98,6 +101,34 @@ class Syncs:
                 await self._stop(record.id)
                 await in_thread(self._records.deactivate_sync, record.id)
 
+    @asynccontextmanager
+    async def recovering(self, connection_id: str) -> AsyncIterator[None]:
+        """While inside, find out what is here of what this connection keeps, for ``resume`` to begin with.
+
+        It is forgotten at the end, and whenever a copy may be changed meanwhile.
+        """
+        records = await in_thread(self._records.list_active_syncs, connection_id)
+        idle = [record for record in records if record.id not in self._active and not record.is_paused]
+        self._recoveries |= {record.id: begin_recovery(record, self._places) for record in idle}
+        try:
+            yield
+        finally:
+            await self._forget_recoveries([record.id for record in idle])
+
+    async def list_followed(self, connection_id: str) -> tuple[Following, ...]:
+        """Return what will be followed as soon as this connection is open (again)."""
+        records = await in_thread(self._records.list_active_syncs, connection_id)
+        specs = [make_spec(record) for record in records if not record.is_paused]
+        return tuple((spec.remote_root, spec.interval) for spec in specs if spec.is_automatic)
+
+    async def _forget_recoveries(self, sync_ids: Collection[int]) -> None:
+        """Return when none of them is at work: it would cut a file that grows back to what it knows of it."""
+        await wait_out([self._recoveries[sync_id] for sync_id in sync_ids if sync_id in self._recoveries])
+        for sync_id in sync_ids:
+            task = self._recoveries.pop(sync_id, None)
+            if task is not None and not task.cancelled():
+                task.exception()  # whoever needs it finds out anew
+
     async def resume(self, held: Held) -> None:
         """Start what this connection keeps, on the link it has now. What runs on this link already goes on."""
         async with self._lock:
@@ -142,6 +173,7 @@ class Syncs:
     async def pausing(self, sync_ids: Collection[int]) -> AsyncIterator[None]:
         """Stop these syncs, those of them that are active, and start them again at the end: their copies lie still."""
         async with self._lock:
+            await self._forget_recoveries(list(self._recoveries))
             paused = [sync for sync in self.active if sync.record.id in sync_ids]
             for sync in paused:
                 await self._stop(sync.record.id)
@@ -153,16 +185,18 @@ class Syncs:
 
     async def close(self) -> None:
         await self._tasks.close()
+        await self._forget_recoveries(list(self._recoveries))
         self._active.clear()
         self._running.clear()
 
     def _start(self, record: SyncRecord, held: Held) -> ActiveSync:
-        sync = ActiveSync(record, held, self._places)
+        sync = ActiveSync(record, held, self._places, self._recoveries.get(record.id))
         self._active[record.id] = sync
         if not record.is_paused:
             self._running[record.id] = self._tasks.start(sync.run(), name=f"sync {record.id}")
         return sync
 
     async def _stop(self, sync_id: int) -> None:
-        self._active.pop(sync_id, None)
-        await end(self._running.pop(sync_id, None))
+        if self._active.pop(sync_id, None) is not None:
+            await end(self._running.pop(sync_id, None))
+            await self._forget_recoveries([sync_id])

@@ -55,9 +55,6 @@ class Journal:
         """Return the value of ``told`` from which on everything put of ``path`` until now is written and told on."""
         return self.begun + (path in self._dirty)
 
-    async def load(self) -> None:
-        self.records = await in_thread(self._state.load)
-
     def put(self, record: FileRecord, *, is_changed: bool = False) -> None:
         """Set a record; ``is_changed`` says that the local bytes are new."""
         path = record.entry.path

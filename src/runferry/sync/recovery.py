@@ -1,21 +1,54 @@
 """Bringing local files and their records together again, after whatever ended the last session. It blocks.
 
-It asks no server, and removes no file.
+It asks no server, and removes no file of the copy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from runferry.errors import DiskFailed, LocalCopyDamaged
 from runferry.store.files import LocalTree
-from runferry.store.sync_state import FileRecord, Held
+from runferry.store.sync_state import FileRecord, Held, SyncState
 from runferry.sync.plan import may_grow
 
 _COARSEST_NS = 2_000_000_000
 """No volume keeps times more coarsely than FAT."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a sync has here before it asks its server.
+
+    ``records`` by path, as they were committed; ``changed`` those that must be others, as they are then; ``unrecorded``
+    size and mtime (nanoseconds) of the files that landed and were not committed.
+    """
+
+    records: dict[str, FileRecord]
+    changed: Sequence[FileRecord]
+    unrecorded: dict[str, tuple[int, int]]
+
+
+def recover(tree: LocalTree, state: SyncState, suspect_since: float | None) -> Recovery:
+    """Compare what the index says with what is on the disk, and remove staged bytes that nothing will continue.
+
+    What landed since ``suspect_since`` may be torn by a power failure. Raises DiskFailed where a directory cannot be
+    listed, and what the database raises.
+    """
+    tree.open()
+    records = state.load()
+    found = tree.list_files()
+    changed = find_damaged(records.values(), found, tree, suspect_since)
+    unrecorded: dict[str, tuple[int, int]] = {}
+    if suspect_since is None:
+        held = {path for path, record in records.items() if record.held is not None}
+        held -= {record.entry.path for record in changed if record.held is None}
+        held |= {record.entry.path for record in changed if may_grow(record.entry.path)}  # cut since they were found
+        unrecorded = {path: found[path] for path in found if path not in held}
+    tree.sweep(frozenset(partial.staged for partial in state.partials().values()))
+    return Recovery(records, changed, unrecorded)
 
 
 def find_damaged(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 
 from runferry.blocking import in_thread, wait_out
@@ -36,8 +36,8 @@ from runferry.sync.diff import has_ancestor
 from runferry.sync.fetch import Fetcher
 from runferry.sync.gauges import Meter, RemoteClock
 from runferry.sync.journal import Journal
-from runferry.sync.plan import Step, may_grow
-from runferry.sync.recovery import find_damaged
+from runferry.sync.plan import Step
+from runferry.sync.recovery import Recovery, recover
 from runferry.sync.removal import Removal
 from runferry.sync.revisits import Revisits
 from runferry.sync.running import run_until_one_fails
@@ -78,14 +78,17 @@ class SyncSession:
         skip_reason: SkipReason,
         hooks: Hooks,
         suspect_since: float | None = None,
+        recovery: Awaitable[Recovery] | None = None,
         second_look_after: float = SECOND_LOOK_AFTER,
     ) -> None:
         """``suspect_since``: what landed after it may have been torn by a power failure and is verified first.
 
+        ``recovery``: what ``recover`` finds of this tree, where that has been begun already.
         With ``delete``, ``second_look_after`` seconds pass between the two looks that must miss a file.
         """
         self.spec = spec
         self._suspect_since = suspect_since
+        self._recovery = recovery
         self._remote = remote
         self._tree = tree
         self._state = state
@@ -218,23 +221,15 @@ class SyncSession:
         """Bring together what the index says and what is on the disk; once per session."""
         if self._is_prepared:
             return
-        await in_thread(self._tree.open)
-        await self._journal.load()
-        found = await in_thread(self._tree.list_files)
-        records = self._journal.records.values()
-        damaged = await in_thread(find_damaged, records, found, self._tree, self._suspect_since)
-        for record in damaged:
+        recovery, self._recovery = self._recovery, None
+        found = await (recovery or in_thread(recover, self._tree, self._state, self._suspect_since))
+        self._journal.records = found.records
+        for record in found.changed:
             if record.held is None and record.gone_at is not None:
                 self._journal.forget(record.entry.path)
             else:
                 self._journal.put(record)
-        if self._suspect_since is None:
-            cut = {record.entry.path for record in damaged if may_grow(record.entry.path)}  # since they were found
-            self._copy.unrecorded = {
-                path: found[path] for path in found if path not in cut and self._copy.held(path) is None
-            }
-        partials = await in_thread(self._state.partials)
-        await in_thread(self._tree.sweep, frozenset(partial.staged for partial in partials.values()))
+        self._copy.unrecorded = found.unrecorded
         self._copy.start_over()
         self._is_prepared = True
 

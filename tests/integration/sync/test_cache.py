@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from tests.integration.sync.test_demand import keep_smart
 from tests.support.ferry import Ferry, write_run
+from tests.support.network import Proxy
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
 
@@ -35,6 +36,11 @@ def write_models(root: Path, count: int, size: int = MB) -> list[str]:
 
 async def names(service: Service) -> list[str]:
     return [file.path.rpartition("/")[2] for file in await service.cache.list_files(limit=100)]
+
+
+async def is_at_work(ferry: Ferry) -> bool:
+    current = (await ferry.service.status()).current
+    return current is not None and current.find_sync(Mode.SMART) is not None
 
 
 async def test_the_longest_unused_files_leave_first_and_nothing_else_does(tmp_path: Path, sshd: Sshd) -> None:
@@ -162,6 +168,29 @@ async def test_evicting_works_offline_and_the_leftovers_of_a_crash_are_removed(t
         assert not (local / models[1]).exists()
         assert (local / models[2]).exists()
         assert await names(again.service) == ["2.pt"]
+
+
+async def test_what_leaves_while_its_server_is_being_dialled_is_not_taken_for_held(tmp_path: Path, sshd: Sshd) -> None:
+    root = tmp_path / "remote"
+    models = write_models(root, 2)
+    async with Proxy(sshd.port) as proxy:
+        async with Ferry(tmp_path) as ferry:
+            await ferry.connect(sshd, port=proxy.port)
+            local, sync_id = await keep_smart(ferry, root)
+            for path in models:
+                await ferry.service.demand.fetch(sync_id, path)
+        proxy.freeze()
+        async with Ferry(tmp_path) as ferry:
+            await eventually(lambda: proxy.accepted == 2, what="the dialling")
+            result = await ferry.service.cache.evict(ID, ["0.pt"])
+            assert (result.files, result.kept) == (1, 0)
+            proxy.thaw()
+            await eventually(lambda: is_at_work(ferry), within=20, what="the sync to come back")
+            await ferry.in_step(Mode.SMART)
+            assert ferry.record_of(sync_id, models[0]).held is None
+            assert await names(ferry.service) == ["1.pt"]
+            await ferry.service.demand.fetch(sync_id, models[0])
+            assert (local / models[0]).read_bytes() == (root / models[0]).read_bytes()
 
 
 async def test_a_disk_that_others_fill_is_relieved(tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:

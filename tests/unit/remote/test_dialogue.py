@@ -27,7 +27,7 @@ class Agent:
         self.ends = 0
         self.has_heard = asyncio.Event()
         self.dialogue = Dialogue(marker=MARKER, write=self._take, on_end=self._end)
-        self.remote = AgentRemote(self.dialogue, ServerInfo("agent"), self._close, ping_interval=3600.0)
+        self.remote = AgentRemote(self.dialogue, ServerInfo("agent"), self._close, ping_interval=3600.0, begun={})
         self.dialogue.feed(MARKER)
         self.say(wire.HELLO, 0, {})
 
