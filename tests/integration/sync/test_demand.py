@@ -88,7 +88,7 @@ async def test_a_followed_file_is_kept_up_to_date_and_left_alone_afterwards(
         demand.touch(sync_id, [f"{RUN}/events.jsonl"], seconds=1.5)
         await eventually((local / RUN / "events.jsonl").exists, within=4)
         assert not is_equal(), "the file nobody watches has stayed as it was"
-        demand.touch(sync_id, [LOG], seconds=0.5)
+        demand.touch(sync_id, [LOG], seconds=4.0)
         await eventually(is_equal, within=4)
 
 
