@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from runferry.api import answers_artifacts as answers
 from runferry.api.access import TheService, describe_errors
@@ -28,9 +28,18 @@ router = APIRouter(prefix="/api", tags=["artifacts"])
 
 Name = Annotated[str, Path(max_length=1000, description="An artifact's name; it may hold slashes.")]
 Version = Annotated[int, Path(ge=0, le=2**31, examples=[1])]
-Type = Annotated[str | None, Query(max_length=500, description="Such as model or dataset.")]
-Server = Annotated[str | None, Query(max_length=500, description="A server's label.")]
-Root = Annotated[str | None, Query(max_length=4096, description="The storage root on the server.")]
+
+
+async def choose(
+    type: Annotated[str | None, Query(max_length=500, description="Such as model or dataset.")] = None,
+    server: Annotated[str | None, Query(max_length=500, description="A server's label.")] = None,
+    root: Annotated[str | None, Query(max_length=4096, description="The storage root on the server.")] = None,
+) -> Which:
+    """Return which of the artifacts of one name is meant."""
+    return Which(type, server, root)
+
+
+TheWhich = Annotated[Which, Depends(choose)]
 
 _PLACE = re.compile(r"/v(\d{1,10})/files/(?=.)", re.DOTALL)
 
@@ -38,9 +47,9 @@ ERRORS = describe_errors(400, 404, 409, 500)
 
 
 @router.get("/artifacts", response_model=list[answers.ArtifactAnswer], responses=describe_errors(400, 500))
-async def list_artifacts(service: TheService, type: Type = None, server: Server = None, root: Root = None) -> Response:
+async def list_artifacts(service: TheService, which: TheWhich) -> Response:
     """List the artifacts of all servers by type and name."""
-    found = await service.artifacts.all(Which(type, server, root))
+    found = await service.artifacts.all(which)
     return await make_bulk_response(
         lambda: [shape_artifact(one) for one in found], headers={"X-Total-Count": str(len(found))}
     )
@@ -73,35 +82,29 @@ async def read_file(
     name: Name,
     version: Version,
     path: FilePath,
-    type: Type = None,
-    server: Server = None,
-    root: Root = None,
+    which: TheWhich,
 ) -> Response:
     """Give the bytes of one file of a version, as `GET /api/runs/{run_id}/files/{path}` does: with ranges, conditions
     and HEAD, fetched through where it is not here, and only whole where its manifest's digest is right.
     """
     text = f"{name}/v{version}/files/{path}"
-    return await answer_spot(request, service, await locate(service, text, Which(type, server, root)))
+    return await answer_spot(request, service, await locate(service, text, which))
 
 
 @router.get("/artifacts/{name:path}/versions", response_model=answers.VersionsAnswer, responses=ERRORS)
-async def list_versions(
-    service: TheService, name: Name, type: Type = None, server: Server = None, root: Root = None
-) -> Response:
+async def list_versions(service: TheService, name: Name, which: TheWhich) -> Response:
     """List the versions of an artifact. A name that several have is answered 409; `candidates` are queries to add."""
-    found = await service.artifacts.find(name, Which(type, server, root))
+    found = await service.artifacts.find(name, which)
     return await make_bulk_response(lambda: shape_versions(found))
 
 
 @router.get("/artifacts/{name:path}/v{version:int}/files", response_model=answers.FilesAnswer, responses=ERRORS)
-async def list_files(
-    service: TheService, name: Name, version: Version, type: Type = None, server: Server = None, root: Root = None
-) -> Response:
+async def list_files(service: TheService, name: Name, version: Version, which: TheWhich) -> Response:
     """List a version's files as its manifest has them; one that is not here has no `absolute_path`.
 
     A manifest that is not here is fetched where its server can be reached.
     """
-    found = await service.artifacts.files(name, version, Which(type, server, root))
+    found = await service.artifacts.files(name, version, which)
     return await make_bulk_response(lambda: shape_files(found))
 
 
@@ -110,22 +113,18 @@ async def show_lineage(
     service: TheService,
     name: Name,
     version: Version,
-    type: Type = None,
-    server: Server = None,
-    root: Root = None,
+    which: TheWhich,
     max_depth: Annotated[int, Query(ge=1, le=10, description="How many steps from the artifact.")] = 3,
 ) -> Response:
     """Show which runs made and used a version, what else they used and made, and so on."""
-    graph = await service.lineage.trace(name, version, Which(type, server, root), max_depth=max_depth)
+    graph = await service.lineage.trace(name, version, which, max_depth=max_depth)
     return await make_bulk_response(lambda: shape_graph(graph))
 
 
 @router.get("/artifacts/{name:path}/v{version:int}", response_model=answers.VersionDetailsAnswer, responses=ERRORS)
-async def get_version(
-    service: TheService, name: Name, version: Version, type: Type = None, server: Server = None, root: Root = None
-) -> Response:
+async def get_version(service: TheService, name: Name, version: Version, which: TheWhich) -> Response:
     """Show one version with what its metadata.json says."""
-    found = await service.artifacts.get(name, version, Which(type, server, root))
+    found = await service.artifacts.get(name, version, which)
     return await make_bulk_response(lambda: shape_details(found))
 
 
@@ -138,13 +137,10 @@ async def delete_version(
     service: TheService,
     name: Name,
     version: Version,
-    type: Type = None,
-    server: Server = None,
-    root: Root = None,
+    which: TheWhich,
     permanent: Annotated[bool, Query(description="Also remove the local bytes, and never fetch them again.")] = False,
 ) -> answers.DeletedVersionAnswer:
     """Hide a version on this machine; no sync brings it back. The server keeps what it has."""
-    which = Which(type, server, root)
     found, freed = await service.artifacts.delete(name, version, which, is_permanent=permanent)
     done = "Removed the local copy of" if permanent else "Hid"
     message = f"{done} {found.artifact.name}:v{found.number}; nothing was changed on {found.artifact.server}"
