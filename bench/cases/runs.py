@@ -46,6 +46,7 @@ QUESTIONS: Mapping[str, Mapping[str, str]] = {
     "seed<500 (half match), best first": {"q": "seed<500", "sort": "best"},
     "last loss<0.1 (10 % match)": {"q": "loss<0.1"},
     "seed<500 loss<0.5, by duration": {"q": "seed<500 loss<0.5", "sort": "duration_seconds"},
+    "-loss<0.5 status:finished": {"q": "-loss<0.5 status:finished"},
     "page 1,990": {"offset": "99500"},
 }
 LATER_PAGES = frozenset({"page 1,990"})

@@ -146,8 +146,15 @@ def _match(term: Match) -> ColumnElement[bool]:
     if term.field in _LINES:
         patterns = (_LINES[term.field].format(_to_pattern(fold(value))) for value in term.values)
         return or_(*(runs.c.search.like(pattern, escape="/") for pattern in patterns))
-    columns: list[ColumnElement[str]] = [runs.c.state] if term.field == "status" else [runs.c.run_id, runs.c.key]
-    return or_(*(_is_like(column, value) for column in columns for value in term.values))
+    if term.field == "id":
+        return or_(*(_is_like(column, value) for value in term.values for column in _find_id_columns(value)))
+    return or_(*(_is_like(runs.c.state, value) for value in term.values))
+
+
+def _find_id_columns(value: str) -> Sequence[ColumnElement[str]]:
+    """Return where to look for an id: a key holds its run's, and is enough where what stands around it is left open."""
+    is_open = value.startswith("*") and value.endswith("*") and not value.endswith("\\*")
+    return (runs.c.key,) if is_open else (runs.c.run_id, runs.c.key)
 
 
 def _match_tag(value: str) -> ColumnElement[bool]:
@@ -157,11 +164,10 @@ def _match_tag(value: str) -> ColumnElement[bool]:
 
 
 def _is_like(column: ColumnElement[str], value: str) -> ColumnElement[bool]:
+    """Compare regardless of the case of ASCII letters."""
     if not re.search(r"(?<!\\)(?:\\\\)*\*", value):
-        plain = re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
-        is_as_long = func.length(column) == len(plain)  # asked first: it costs less than a word in lower case
-        return and_(is_as_long, func.lower(column) == func.lower(plain))
-    return column.like(_to_pattern(value), escape="/")  # which ignores the case of the same letters as lower()
+        return column.collate("NOCASE") == re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
+    return column.like(_to_pattern(value), escape="/")
 
 
 def _to_pattern(value: str) -> str:

@@ -6,7 +6,7 @@ would rather fetch rows. See also ``run_walk``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from runferry.errors import InvalidRequest
-from runferry.store.query import Comparison, parse_query
+from runferry.store.query import Comparison, Term, parse_query
 from runferry.store.query_terms import (
     DURATION,
     has_any,
@@ -96,6 +96,10 @@ class Listed:
 
 
 _OTHER, _GONE = runs.alias("other"), runs.alias("gone")
+_IS_SAME = and_(_OTHER.c.run_id == _GONE.c.run_id, _OTHER.c.server_id == _GONE.c.server_id, _OTHER.c.gone_at.is_(None))
+
+MOVED = select(_GONE.c.id).join(_OTHER, _IS_SAME).where(_GONE.c.gone_at.is_not(None))
+"""The query for the ids of runs that are gone from where they were, and are elsewhere on their server."""
 
 
 def check_page(chosen: RunFilter) -> None:
@@ -142,14 +146,21 @@ def _select_ranked(chosen: RunFilter, listed: Listed) -> Select[Any]:
 
 
 def select_matching(
-    chosen: RunFilter, listed: Listed, *columns: ColumnElement[Any], has_ids: bool = False
+    chosen: RunFilter,
+    listed: Listed,
+    *columns: ColumnElement[Any],
+    has_ids: bool = False,
+    besides: Collection[Comparison] = (),
 ) -> Select[Any]:
-    """Return the query for these columns of the runs that match. ``has_ids``: a run's id or key is one of them."""
+    """Return the query for these columns of the runs that match, ``besides`` some comparisons.
+
+    ``has_ids``: a run's id or key is one of the columns.
+    """
     index = PAGE if listed.few or (has_ids and listed.index == SHORT) else listed.index
     found = [runs.c.id.in_(union_all(*select_runs_with(listed.few)))] if listed.few else []
     # The database asks in this order, and what is filtered by leaves less than what is hidden.
     return use_index(select(*columns).select_from(runs), index).where(
-        *found, *make_conditions(chosen, besides=listed.few), listed.condition
+        *found, *make_conditions(chosen, besides={*besides, listed.few}), listed.condition
     )
 
 
@@ -192,7 +203,7 @@ def select_visible(connection: Connection, *, is_recycled: bool = False) -> Colu
 
 def select_listed(connection: Connection, chosen: RunFilter) -> Listed:
     """Return the same condition for a whole list: what is gone is found once, not asked after for every row."""
-    is_here = or_(runs.c.gone_at.is_(None), runs.c.id.not_in(select_moved()))
+    is_here = or_(runs.c.gone_at.is_(None), runs.c.id.not_in(MOVED))
     best_seen = _select_best_seen(connection)
     condition = and_(runs.c.recycled_at.is_(None), is_here, *best_seen)
     index = _find_index(chosen) if chosen.deleted is False and not best_seen else PAGE
@@ -216,14 +227,6 @@ def find_few(connection: Connection, chosen: RunFilter, listed: Listed) -> Liste
             if connection.execute(select(func.count()).select_from(first)).scalar_one() <= FEW:
                 return replace(listed, few=term)
     return listed
-
-
-def select_moved() -> Select[Any]:
-    """Return the query for the ids of runs that are gone from where they were, and are elsewhere on their server."""
-    is_same = and_(
-        _OTHER.c.run_id == _GONE.c.run_id, _OTHER.c.server_id == _GONE.c.server_id, _OTHER.c.gone_at.is_(None)
-    )
-    return select(_GONE.c.id).join(_OTHER, is_same).where(_GONE.c.gone_at.is_not(None))
 
 
 def _hide_from_short_index(column: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -269,9 +272,9 @@ def _overlap(one: str, two: str) -> bool:
 
 
 def make_conditions(
-    chosen: RunFilter, *, besides: Comparison | None = None, is_probed: bool = False
+    chosen: RunFilter, *, besides: Collection[Term | None] = (), is_probed: bool = False
 ) -> Iterable[ColumnElement[bool]]:
-    """Yield what a run must be, ``besides`` one comparison. ``is_probed`` as in ``query_terms.to_condition``."""
+    """Yield what a run must be, ``besides`` some terms. ``is_probed`` as in ``query_terms.to_condition``."""
     if chosen.server:
         yield has_any(servers.c.label, chosen.server)
     if chosen.project:
@@ -284,4 +287,4 @@ def make_conditions(
         yield runs.c.deleted_at.is_not(None) if chosen.deleted else runs.c.deleted_at.is_(None)
     # What a run's own fields tell comes first: looking up its values takes longer.
     terms = sorted(parse_query(chosen.q or ""), key=is_of_values)
-    yield from (to_condition(term, is_probed=is_probed) for term in terms if term != besides)
+    yield from (to_condition(term, is_probed=is_probed) for term in terms if term not in besides)

@@ -154,7 +154,7 @@ class RunStore:
 
     def _find(self, connection: Connection, visible: ColumnElement[bool], id_or_key: str) -> RunRow:
         is_meant = or_(runs.c.key == id_or_key, runs.c.run_id == id_or_key)
-        query = _select_rows().where(is_meant).order_by(runs.c.gone_at.is_(None).desc(), runs.c.key)
+        query = _ROWS.where(is_meant).order_by(runs.c.gone_at.is_(None).desc(), runs.c.key)
         shown = [_read_row(row) for row in connection.execute(query.where(visible))]
         other = [] if shown else connection.execute(query).all()
         found = shown or [_read_row(row) for row in other if row.recycled_at is None][:1]
@@ -171,7 +171,7 @@ class RunStore:
     def find_recycled(self, id_or_key: str | None = None) -> list[RunRow]:
         """Return the runs in the recycle bin that were deleted here, or those with this key or id; newest first."""
         with self._db.reading() as connection:
-            query = _select_rows().where(select_visible(connection, is_recycled=True), is_restorable())
+            query = _ROWS.where(select_visible(connection, is_recycled=True), is_restorable())
             if id_or_key is not None:
                 query = query.where(or_(runs.c.key == id_or_key, runs.c.run_id == id_or_key))
             rows = connection.execute(query.order_by(runs.c.recycled_at.desc(), runs.c.key))
@@ -294,11 +294,12 @@ class RunStore:
         return keys
 
 
-def _select_rows() -> Select[Any]:
-    of_server = servers.c.label.label("server")
-    of_sync = (syncs.c.mode, syncs.c.remote_root, syncs.c.local_dir, syncs.c.last_sync_at)
-    query = select(*_NARROW, of_server, *of_sync)
-    return query.join(servers, servers.c.id == runs.c.server_id).join(syncs, syncs.c.id == runs.c.sync_id)
+_OF_SYNC = (syncs.c.mode, syncs.c.remote_root, syncs.c.local_dir, syncs.c.last_sync_at)
+_ROWS: Select[Any] = (
+    select(*_NARROW, servers.c.label.label("server"), *_OF_SYNC)
+    .join(servers, servers.c.id == runs.c.server_id)
+    .join(syncs, syncs.c.id == runs.c.sync_id)
+)
 
 
 def _fetch_page(connection: Connection, chosen: RunFilter, listed: Listed) -> Sequence[Row[Any]]:
@@ -310,7 +311,7 @@ def _fetch_page(connection: Connection, chosen: RunFilter, listed: Listed) -> Se
 
 
 def _fetch_rows(connection: Connection, chosen: RunFilter, page: Subquery) -> Sequence[Row[Any]]:
-    query = _select_rows().add_columns(page.c.total).join(page, page.c.id == runs.c.id)
+    query = _ROWS.add_columns(page.c.total).join(page, page.c.id == runs.c.id)
     return connection.execute(query.order_by(*order_by(chosen, page))).all()
 
 
