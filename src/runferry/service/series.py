@@ -15,7 +15,7 @@ from runferry.errors import RunferryError
 from runferry.formats import SERIES_READERS
 from runferry.formats.recognition import FORMATS_BY_NAME
 from runferry.model import MediaItem
-from runferry.service.curves import CurveQuery, CurveView, PointsPage, draw, page
+from runferry.service.curves import Axis, CurveQuery, CurveView, PointsPage, draw, page
 from runferry.service.demand import Demand
 from runferry.service.series_feeds import SeriesFeeds
 from runferry.store.chunking import Points
@@ -258,7 +258,7 @@ class SeriesService:
     def _draw(self, rows: Sequence[RunRow], query: CurveQuery) -> Sequence[RunSeries]:
         drawn = []
         for row, (one, joined) in zip(rows, self._describe_joined(rows, query.metrics), strict=True):
-            read = self._read(row, joined, superseded=query.superseded)
+            read = self._read(row, joined, superseded=query.superseded, has_times=query.axis is not Axis.STEP)
             curves = [draw(series, points, query, one.first_time) for series, points in read]
             shown = {series.key for series in one.rows}
             missing = [metric for metric in query.metrics if metric not in shown]
@@ -272,16 +272,20 @@ class SeriesService:
         return [(one.key, one.kind, points) for one, points in self._read(row, joined)]
 
     def _read(
-        self, row: RunRow, joined: Iterable[Joined], *, superseded: bool = False
+        self, row: RunRow, joined: Iterable[Joined], *, superseded: bool = False, has_times: bool = True
     ) -> Sequence[tuple[SeriesRow, Points]]:
-        """Return the points of series that count; of those that were read anew this moment, the new ones."""
+        """Return the points of series that count; of those that were read anew this moment, the new ones.
+
+        Without ``has_times`` their times may all be NaN.
+        """
         found = []
         for one in joined:
-            parts = [self._read_part(row, part) for part in one.parts]
+            is_whole = one.is_plain and not superseded
+            parts = [self._read_part(row, part, has_times=has_times or not is_whole) for part in one.parts]
             present = [(part, points, at) for at, (part, points) in enumerate(parts) if points is not None]
             if not present:
                 continue
-            if one.is_plain and not superseded:
+            if is_whole:
                 found += [(replace(part, key=one.row.key), points) for part, points, _ in present]
                 continue
             fresh = tuple(part for part, _, _ in present)
@@ -290,13 +294,13 @@ class SeriesService:
             found.append((describe_points(one.row, points), points))
         return found
 
-    def _read_part(self, row: RunRow, part: SeriesRow) -> tuple[SeriesRow, Points | None]:
-        points = self._cache.get(part)
+    def _read_part(self, row: RunRow, part: SeriesRow, *, has_times: bool) -> tuple[SeriesRow, Points | None]:
+        points = self._cache.get(part, has_times=has_times)
         if points is not None:
             return part, points
         again = self._store.list_series(row.id, [part.key])
         fresh = [new for new in again if new.kind is part.kind and new.source_id == part.source_id]
-        return (fresh[0], self._cache.get(fresh[0])) if fresh else (part, None)
+        return (fresh[0], self._cache.get(fresh[0], has_times=has_times)) if fresh else (part, None)
 
 
 def is_source_of(path: str, run_dir: str) -> bool:

@@ -187,14 +187,17 @@ class SeriesStore:
                     found[run_id].append(_read_series(values))
         return found
 
-    def load(self, row: SeriesRow, start: int = 0) -> Points | None:
-        """Return all points of a series from number ``start`` on, or None where it has been read anew meanwhile."""
+    def load(self, row: SeriesRow, start: int = 0, *, has_times: bool = True) -> Points | None:
+        """Return all points of a series from number ``start`` on, or None where it has been read anew meanwhile.
+
+        Without ``has_times`` these are left where they are, a third of the work, and all told as NaN.
+        """
         is_same = and_(sources.c.id == series.c.source_id, sources.c.reading == row.reading)
         with self._db.reading(is_much=row.points - start > MUCH) as connection:
             present = connection.execute(select(series.c.id).join(sources, is_same).where(series.c.id == row.id))
             if present.first() is None:
                 return None
-            return load_points(connection, row.id, row.kind, start)
+            return load_points(connection, row.id, row.kind, start, has_times=has_times)
 
     def list_media(self, run_id: int, key: str | None = None) -> list[MediaItem]:
         """Return what a run logged, all or of one key, in the order in which it did."""
@@ -256,26 +259,36 @@ def _read_series(values: Sequence[Any]) -> SeriesRow:
     return SeriesRow(**{**named, "kind": SeriesKind(named["kind"])})
 
 
-def load_points(connection: Connection, series_id: int, kind: SeriesKind, start: int = 0) -> Points:
-    """Return the points of a series from number ``start`` on."""
+def load_points(
+    connection: Connection, series_id: int, kind: SeriesKind, start: int = 0, *, has_times: bool = True
+) -> Points:
+    """Return the points of a series from number ``start`` on; ``has_times`` as in ``SeriesStore.load``."""
     of_series = chunks.c.series_id == series_id
     first = select(func.max(chunks.c.number)).where(of_series, chunks.c.number <= start).scalar_subquery()
     in_order = select(chunks.c.number, chunks.c.count).where(of_series).order_by(chunks.c.number.desc())
     last = connection.execute(in_order.limit(1)).first()
     if last is None or last.number + last.count <= start:
         return make_empty(kind)
-    columns = (chunks.c.number, chunks.c.steps, chunks.c.times, chunks.c["values"])
+    columns = (chunks.c.number, chunks.c.steps, chunks.c["values"], *([chunks.c.times] if has_times else []))
     query = select(*columns).where(of_series, chunks.c.number >= first).order_by(chunks.c.number)
-    steps, times, values = (np.empty(last.number + last.count - start, dtype="<f8") for _ in range(3))
+    total = last.number + last.count - start
+    steps, values = np.empty(total, dtype="<f8"), np.empty(total, dtype="<f8")
+    times = np.empty(total, dtype="<f8") if has_times else make_unknown(total)
     texts: list[str] = []
     for number, *blobs in connection.execute(query):  # each is copied while it is warm, to where it stays
         _put(steps, number - start, _decode(blobs[0]))
-        _put(times, number - start, _decode(blobs[1]))
         if kind is SeriesKind.TEXT:
-            texts += orjson.loads(blobs[2])[max(0, start - number) :]
+            texts += orjson.loads(blobs[1])[max(0, start - number) :]
         else:
-            _put(values, number - start, _decode(blobs[2]))
+            _put(values, number - start, _decode(blobs[1]))
+        if has_times:
+            _put(times, number - start, _decode(blobs[2]))
     return Points(steps, times, texts if kind is SeriesKind.TEXT else values)
+
+
+def make_unknown(count: int) -> Floats:
+    """Return as many NaN, which take no room."""
+    return np.broadcast_to(np.float64(np.nan), count)
 
 
 def _put(target: Floats, at: int, part: Floats) -> None:

@@ -8,7 +8,7 @@ from collections import OrderedDict
 import numpy as np
 
 from runferry.store.chunking import Floats, Points
-from runferry.store.series import SeriesRow, SeriesStore
+from runferry.store.series import SeriesRow, SeriesStore, make_unknown
 
 LIMIT = 256 * 1024 * 1024
 """Bytes of points kept in memory."""
@@ -31,30 +31,38 @@ class SeriesCache:
         with self._lock:
             return sum(one.size for one in self._kept.values())
 
-    def get(self, row: SeriesRow) -> Points | None:
-        """Return all points of a series, at least those ``row`` counts; None where it was read anew since."""
+    def get(self, row: SeriesRow, *, has_times: bool = True) -> Points | None:
+        """Return all points of a series, at least those ``row`` counts; None where it was read anew since.
+
+        Without ``has_times`` the times may all be NaN: they are not read until somebody asks for them.
+        """
         name = row.id, row.reading
         with self._lock:
             kept = self._kept.get(name)
             if kept is not None:
                 self._kept.move_to_end(name)
+            if kept is not None and has_times and not kept.has_times:
+                kept = None  # to be read anew, with its times
             known = kept.length if kept is not None else 0
+            is_timed = has_times if kept is None else kept.has_times
             if kept is not None and known >= row.points:
                 return kept.points
-        added = self._store.load(row, known)
+        added = self._store.load(row, known, has_times=is_timed)
         if added is None:
             return None
         with self._lock:
             kept = self._kept.get(name)
-            if kept is not None:
+            if not known and (kept is None or (is_timed and not kept.has_times)):
+                kept = self._kept[name] = _Kept(added, has_times=is_timed)
+            elif kept is not None and kept.has_times is is_timed:
                 kept.extend(added.cut(kept.length - known, len(added)))
-            elif not known:
-                kept = self._kept[name] = _Kept(added)
+            else:
+                kept = None
             if kept is not None:
                 points = kept.points
                 self._make_room()
                 return points
-        return self._store.load(row)  # what was to be extended was dropped meanwhile
+        return self._store.load(row, has_times=has_times)  # what was to be extended was dropped meanwhile
 
     def _make_room(self) -> None:
         total = sum(one.size for one in self._kept.values())
@@ -66,8 +74,9 @@ class SeriesCache:
 class _Kept:
     """One series, in arrays with room to grow. What was given out stays as it is: only ever is something added."""
 
-    def __init__(self, points: Points) -> None:
+    def __init__(self, points: Points, *, has_times: bool) -> None:
         self.length = len(points)
+        self.has_times = has_times
         self._steps, self._times = points.steps, points.times
         self._values = points.values
         self._text_size = points.size if isinstance(points.values, list) else 0
@@ -75,9 +84,8 @@ class _Kept:
     @property
     def size(self) -> int:
         values = self._values
-        return (
-            self._steps.nbytes + self._times.nbytes + (self._text_size if isinstance(values, list) else values.nbytes)
-        )
+        times = self._times.nbytes if self.has_times else 0
+        return self._steps.nbytes + times + (self._text_size if isinstance(values, list) else values.nbytes)
 
     @property
     def points(self) -> Points:
@@ -88,7 +96,7 @@ class _Kept:
             return
         end = self.length + len(added)
         self._steps = _extend(self._steps, self.length, added.steps)
-        self._times = _extend(self._times, self.length, added.times)
+        self._times = _extend(self._times, self.length, added.times) if self.has_times else make_unknown(end)
         if isinstance(self._values, list) and isinstance(added.values, list):
             self._values = self._values + added.values
             self._text_size += added.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -202,6 +203,39 @@ def test_the_cache_notices_a_fresh_reading_and_keeps_texts_too(source: Source, r
     assert cache.get(old).values == ["a", "b"]  # type: ignore[union-attr]
     source.write({("stage", TEXT): column(["c"])}, is_fresh=True)
     assert cache.get(find(source, run_id, "stage", TEXT)).values == ["c"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("is_numbers", [True, False])
+def test_times_are_read_once_somebody_asks_for_them(source: Source, run_id: int, is_numbers: bool) -> None:
+    cache, chance, total = SeriesCache(source.store), random.Random(5), 0
+    key, kind = ("loss", NUMBER) if is_numbers else ("stage", TEXT)
+    for _ in range(120):
+        if chance.random() < 0.05:
+            total = 0
+        added = chance.choice((1, 3, 300, 5000)) if not total or chance.random() < 0.7 else 0
+        numbers = [float(number) for number in range(total, total + added)]
+        if added:
+            values = column(numbers if is_numbers else list(map(str, numbers)), start=total)
+            source.write({(key, kind): values}, is_fresh=not total)
+        total += added
+        has_times = chance.random() < 0.2
+        points = cache.get(find(source, run_id, key, kind), has_times=has_times)
+        whole = load(source, run_id, key, kind)
+        assert points is not None
+        assert list(points.values) == list(whole.values)
+        assert points.steps.tolist() == whole.steps.tolist()
+        if has_times:
+            assert np.array_equal(points.times, whole.times, equal_nan=True)
+        assert len(points.times) == total
+
+
+def test_untimed_points_take_less_room(source: Source, run_id: int) -> None:
+    cache = SeriesCache(source.store)
+    source.write_numbers([1.0] * 1000)
+    assert cache.get(find(source, run_id), has_times=False) is not None
+    assert cache.size == 2 * 8 * 1000
+    assert cache.get(find(source, run_id)) is not None
+    assert cache.size == 3 * 8 * 1000
 
 
 def test_the_cache_stays_within_its_limit(source: Source, run_id: int) -> None:
