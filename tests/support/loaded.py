@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from io import TextIOWrapper
@@ -112,7 +113,7 @@ def reach_forker() -> socket.socket:
 
 def fork_commands(requests: socket.socket) -> None:
     """Fork a command for each request, and return in each of them."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keepers
+    signal.signal(signal.SIGCHLD, reap_keepers)
     while True:
         data, (told, *streams), _, _ = receive(requests)
         if os.fork() == 0:
@@ -128,6 +129,13 @@ def receive(requests: socket.socket) -> tuple[bytes, list[int], int, Any]:
     if not received[0]:
         os._exit(0)
     return received
+
+
+def reap_keepers(*_: object) -> None:
+    """Wait for keepers that have ended, which counts their processor time as ours."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
 
 
 def keep_command(told: int, streams: list[int]) -> None:
