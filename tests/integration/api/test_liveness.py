@@ -18,6 +18,12 @@ from tests.support.sshd import Sshd
 from tests.support.waiting import eventually_now
 
 
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are looked at every second, rather than every fifteen."""
+    monkeypatch.setattr("runferry.service.runs.LOOK_SECONDS", 1.0)
+
+
 @pytest.fixture
 def training() -> Iterator[subprocess.Popen[bytes]]:
     """A process that goes on until the test ends it."""
