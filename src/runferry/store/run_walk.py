@@ -34,6 +34,7 @@ from runferry.store.run_list import (
     SORTS,
     Listed,
     RunFilter,
+    is_filtered,
     make_conditions,
     order_by,
     order_columns,
@@ -46,7 +47,7 @@ from runferry.store.tables import run_values, runs, series, servers
 WALKED = 1_000
 """Runs that are asked one by one: less work than to look through a hundred thousand, and enough where 5 % match."""
 
-FURTHEST = 100
+FURTHEST = 1_000
 """The last row of a page that is looked for among them."""
 
 _ORDERS = {
@@ -72,13 +73,23 @@ def select_first(chosen: RunFilter, listed: Listed) -> Iterator[Subquery]:
     last = chosen.offset + (chosen.limit or 0)
     if not chosen.limit or last > FURTHEST:
         return
-    terms = parse_query(chosen.q or "")
-    is_easy = listed.few or (listed.index == SHORT and not any(is_of_values(term) for term in terms))
-    for walked in (8 * last,) if is_easy else (4 * last, WALKED):
+    for walked in _choose_counts(chosen, listed, last):
         near = _select_near(chosen, walked).cte("near").prefix_with("MATERIALIZED")
         asked = select(near.c.id, near.c.rank, null().label("total")).join(runs, runs.c.id == near.c.id)
         page = use_index(asked, PAGE).where(listed.condition, *make_conditions(chosen, is_probed=True))
         yield page.order_by(*order_by(chosen, near)).limit(chosen.limit).offset(chosen.offset).subquery("page")
+
+
+def _choose_counts(chosen: RunFilter, listed: Listed, last: int) -> list[int]:
+    """Return how many runs to look through for a page that ends at row ``last``, and then again.
+
+    The less it costs to find a page otherwise, the sooner that is done.
+    """
+    if not is_filtered(chosen):
+        return [2 * last]
+    if listed.few or (listed.index == SHORT and not any(map(is_of_values, parse_query(chosen.q or "")))):
+        return [8 * last]
+    return [4 * last, WALKED] if 4 * last < WALKED else [4 * last]
 
 
 def _select_near(chosen: RunFilter, count: int) -> Select[Any]:
