@@ -5,6 +5,20 @@
 
 const OKABE_ITO = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c8c", "#a89a00"];
 const STEPS = [0, -0.3, 0.2];
+/** Of these hues, pairs that thin lines do not tell apart well: blue and sky, orange and vermilion, orange and olive. */
+const ALIKE = [
+  [0, 4],
+  [1, 5],
+  [1, 7],
+];
+
+/** The hues, each as it is. */
+export const HUES: readonly string[] = OKABE_ITO;
+
+/** Whether two of the hues look alike as thin lines. */
+export function isAlike(one: string, other: string): boolean {
+  return ALIKE.some((pair) => pair.includes(HUES.indexOf(one)) && pair.includes(HUES.indexOf(other)));
+}
 
 /** The colour at a place in a list of runs; after 24 it begins again. */
 export function colorAt(index: number): string {

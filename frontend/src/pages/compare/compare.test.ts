@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { colorAt } from "@/theme/palette";
+import { colorAt, isAlike } from "@/theme/palette";
 import { assignColors, compareValues, findBest } from "./differences";
 
 describe("compareValues", () => {
@@ -31,6 +31,15 @@ describe("assignColors", () => {
     for (const start of [0, 10, 20, 30]) {
       const keys = Array.from({ length: 8 }, (_, place) => `gpu1/run${start + place}`);
       expect(new Set(assignColors(keys).values())).toEqual(hues);
+    }
+  });
+
+  it("gives few runs hues that thin lines tell apart", () => {
+    for (let start = 0; start < 40; start += 1) {
+      const keys = [0, 1, 2, 3].map((place) => `gpu1/run${start + place}`);
+      const colors = [...assignColors(keys).values()];
+      const pairs = colors.flatMap((one, place) => colors.slice(place + 1).map((other) => [one, other]));
+      expect(pairs.filter(([one, other]) => isAlike(one as string, other as string))).toEqual([]);
     }
   });
 

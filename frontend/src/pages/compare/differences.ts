@@ -1,6 +1,6 @@
 /** What differs between runs, and which of their values is best. Pure functions. */
 
-import { colorAt, colorOf } from "@/theme/palette";
+import { colorAt, colorOf, HUES, isAlike } from "@/theme/palette";
 
 export interface Difference {
   name: string;
@@ -35,13 +35,17 @@ function show(value: unknown): string {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-/** A colour per run: its own wherever no other run here has it, else the first that is free. */
+const ALL = Array.from({ length: 24 }, (_, place) => colorAt(place));
+
+/** A colour per run: its own where no other run here has it or one like it, else the first that is unlike, then the first free. */
 export function assignColors(runs: readonly string[]): Map<string, string> {
   const colors = new Map<string, string>();
   const taken = new Set<string>();
   for (const key of [...runs].sort()) {
-    let color = colorOf(key);
-    for (let place = 0; taken.has(color) && place < 24; place += 1) color = colorAt(place);
+    const isFree = (color: string) => !taken.has(color);
+    const isUnlike = (color: string) => isFree(color) && ![...taken].some((one) => isAlike(one, color));
+    const own = colorOf(key);
+    const color = [own, ...HUES].find(isUnlike) ?? [own, ...ALL].find(isFree) ?? own;
     taken.add(color);
     colors.set(key, color);
   }

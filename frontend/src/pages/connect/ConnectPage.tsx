@@ -82,8 +82,9 @@ export default function ConnectPage() {
           onConnect={login.begin}
           onOpen={(id, server) => setPlace(fromOpen(id, server))}
           onCancel={login.cancel}
-        />
-        <Needed login={login} />
+        >
+          <Needed login={login} />
+        </Where>
       </div>
     </Page>
   );

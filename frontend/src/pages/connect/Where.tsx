@@ -1,7 +1,7 @@
 /** The one field, and below it the places that are known already. */
 import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { get } from "@/api/client";
 import { keys } from "@/api/keys";
 import { useConnections, useStatus } from "@/api/status";
@@ -16,16 +16,22 @@ interface Props {
   onConnect: (location: Location) => void;
   onOpen: (connectionId: string, server: string) => void;
   onCancel: () => void;
+  /** What the last try asks for: right below the field, however many places are known. */
+  children: ReactNode;
 }
 
-export function Where({ initial, isBusy, onConnect, onOpen, onCancel }: Props) {
+export function Where({ initial, isBusy, onConnect, onOpen, onCancel, children }: Props) {
   const [text, setText] = useState(initial);
   const [problem, setProblem] = useState<string | null>(null);
 
   function connect(address: string): void {
     const location = parseLocation(address);
-    if (typeof location === "string") setProblem(location);
-    else onConnect(location);
+    if (typeof location !== "string") {
+      onConnect(location);
+      return;
+    }
+    setProblem(location);
+    onCancel(); // what an earlier address led to is no answer to this one
   }
 
   function choose(address: string): void {
@@ -71,6 +77,7 @@ export function Where({ initial, isBusy, onConnect, onOpen, onCancel }: Props) {
           </Button>
         </p>
       )}
+      {children}
       <p className={classes.hint}>
         An SSH login is all it takes: your agent, keys and <code>~/.ssh/config</code> are used, and nothing is
         installed or written on the server.

@@ -33,7 +33,8 @@ export default function RunPage() {
     queryKey: keys.run(wanted),
     queryFn: ({ signal }) => get("/api/runs/{run_id}", { params: { run_id: wanted }, signal }),
   });
-  if (query.data) return <TheRun run={query.data} />;
+  const isGone = query.error instanceof ApiError && query.error.status === 404; // deleted, or its server removed
+  if (query.data && !isGone) return <TheRun run={query.data} />;
   return (
     <Page title={wanted}>
       {query.error ? (
