@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from runferry.cli.loading import loading
 from tests.support.accounts import Account
 from tests.support.sshd import Sshd
 
@@ -23,6 +24,13 @@ MakeAccount = Callable[..., Account]
 def pytest_configure() -> None:
     """A shell gives what it starts in the background an ignored SIGINT, which programs under test would inherit."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """All that collecting loads stays: the garbage collector takes a quarter of the time for looking at it."""
+    with loading():
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
