@@ -204,6 +204,7 @@ def _make_engine(path: Path) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": 10},
+        pool_use_lifo=True,  # the one that was read with last has in its memory what is asked for again
         max_overflow=-1,  # as many as there are worker threads; waiting here could only deadlock
     )
     engine.dialect.statement_compiler = _Compiler
