@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, Page, async_playwright
@@ -116,18 +116,6 @@ async def open_page(browser: Browser) -> AsyncIterator[Page]:
         yield await context.new_page()
     finally:
         await context.close()
-
-
-async def watch_thread_time(page: Page) -> Callable[[], Awaitable[float]]:
-    """Return a function that gives the processor time of the page's main thread so far, in milliseconds."""
-    session = await page.context.new_cdp_session(page)
-    await session.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    async def read() -> float:
-        metrics = (await session.send("Performance.getMetrics"))["metrics"]
-        return float(next(one["value"] for one in metrics if one["name"] == "ThreadTime")) * 1000
-
-    return read
 
 
 @asynccontextmanager

@@ -35,7 +35,7 @@ async def run(lab: Lab) -> Result:
         ready, size = await measure_first_page(lab, browser)
         logged, drawn = await measure_append(lab, browser)
         first, zoom = await measure_charts(lab, browser)
-        frames, empty, busy = await measure_table(lab, browser)
+        frames, empty = await measure_table(lab, browser)
     rows = [
         cells("first page: interactive", ready),
         cells("a line appended on the server: seen in the log", logged),
@@ -64,7 +64,6 @@ async def run(lab: Lab) -> Result:
             "Headless, without a graphics card: all is drawn by the processor, which servers and browser share.",
             "Taken by the page's own clock; seen is: in a frame that was painted. The first page is loaded into an",
             "empty cache each time. The wheel goes through rows that are not there yet.",
-            f"The table keeps the page's thread busy for {busy:.1f} ms of a frame on average, by its processor time.",
             f"The page with nothing on it had {count_slow(empty)} frames over {SLOW_FRAME:.0f} ms of {len(empty)}.",
         ],
     )
@@ -180,30 +179,25 @@ async def drag(page: Page) -> None:
     await page.mouse.up()
 
 
-async def measure_table(lab: Lab, browser: Browser) -> tuple[list[float], list[float], float]:
-    """Return the length of every frame while the wheel goes through the table, the same for a page with nothing on it,
-    and how much processor time the page's thread takes for a frame of the table, all in milliseconds."""
+async def measure_table(lab: Lab, browser: Browser) -> tuple[list[float], list[float]]:
+    """Return the length of every frame while the wheel goes through the table, and through nothing, in milliseconds."""
     settings = Settings(lab.new_folder() / "data")
     count = runs.QUICK_RUNS if lab.options.quick else runs.RUNS
     await asyncio.to_thread(runs.fill, Database(settings.data_dir / "runferry.db"), count)
     frames: list[float] = []
     empty: list[float] = []
-    busy = 0.0
     async with Service(settings, is_resuming=False) as service, pages.serving(service, settings) as url:
         for _ in range(1 if lab.options.quick else TURNS):
             async with pages.open_page(browser) as page:
                 await page.goto(f"{url}/runs")
                 await page.locator("[data-runs] a").nth(10).wait_for()
-                read_thread_time = await pages.watch_thread_time(page)
-                before = await read_thread_time()
                 frames += await scroll(page, "[data-runs]")
-                busy += await read_thread_time() - before
             async with pages.open_page(browser) as page:
                 await page.set_content(pages.EMPTY)
                 empty += await scroll(page, "main")
     for name, found in (("table", frames), ("nothing", empty)):
         show(f"{name}: {len(found)} frames, the longest {max(found):.0f} ms; {json.dumps(summarize(found))}")
-    return frames, empty, busy / len(frames)
+    return frames, empty
 
 
 async def scroll(page: Page, selector: str) -> list[float]:
