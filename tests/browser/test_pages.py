@@ -81,6 +81,7 @@ def test_what_is_left_out_is_no_problem_and_moments_and_processes_are_told_in_fu
     page = shown.open("/runs/20260101_000000_aaaaaa?part=files")
     expect(page.get_by_role("button", name="events.jsonl.lock", exact=True)).to_be_visible()
     expect(page.get_by_text("left out", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Fetch events.jsonl.lock")).to_have_count(0)
     expect(page.get_by_text("problem", exact=True)).to_have_count(0)
     page.get_by_role("tab", name="Environment").click()
     facts = page.get_by_role("region", name="Metadata")

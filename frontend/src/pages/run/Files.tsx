@@ -99,21 +99,25 @@ function Row({ run, entry, depth, chosen, onChoose }: Omit<FolderProps, "prefix"
         <span className="dim" title={entry.problem?.message}>
           {entry.problem ? (isOnPurpose(entry.problem) ? "left out" : "problem") : WORDS[entry.local]}
         </span>
-        {isFolder || entry.local === "full" ? (
-          isFolder ? (
-            <span />
-          ) : (
-            <a href={makeFileUrl(run, entry.path)} download={name} aria-label={`Save ${name}`}>
-              Save
-            </a>
-          )
-        ) : (
-          <Fetch run={run} entry={entry} name={name} />
-        )}
+        <Action run={run} entry={entry} name={name} />
       </div>
       {isOpen && <Folder {...{ run, prefix: entry.path, depth: depth + 1, chosen, onChoose }} />}
     </>
   );
+}
+
+/** What can be done about a file: save what is here, fetch what is not; of what is left out, nothing. */
+function Action({ run, entry, name }: { run: string; entry: Entry; name: string }) {
+  if (entry.kind === "dir") return <span />;
+  if (entry.local === "full") {
+    return (
+      <a href={makeFileUrl(run, entry.path)} download={name} aria-label={`Save ${name}`}>
+        Save
+      </a>
+    );
+  }
+  if (entry.problem && isOnPurpose(entry.problem)) return <span />;
+  return <Fetch run={run} entry={entry} name={name} />;
 }
 
 /** Fetches a file from its server; how far it is stands in place of the button. */
