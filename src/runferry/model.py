@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -22,14 +23,15 @@ class Kind(StrEnum):
     OTHER = "other"  # FIFO, socket, device: never opened
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """What identifies one version of a file's content on the server.
 
     Two equal versions are taken for the same bytes, unless the file was modified within two seconds of the remote
     clock when it was looked at (see ``sync.plan``). Where a transport cannot know a field (SFTP: ctime, inode,
     device, links) it is 0, and mtime has whole seconds.
     """
+
+    # Tuples, this and Entry: of a large tree hundreds of thousands are made, and compared several times.
 
     size: int
     mtime_ns: int
@@ -38,8 +40,7 @@ class Version:
     device: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One name in a remote tree, as lstat saw it."""
 
     path: str

@@ -116,7 +116,7 @@ class Fetcher:
         waited = now - self._doubted.setdefault(item.path, now)
         if not item.stable and waited > 0.3 and may_grow(item.path):
             # It never stands still: begin with the empty prefix, which is always true, and grow from there.
-            item = replace(item, data=b"", version=replace(item.version, size=0))
+            item = replace(item, data=b"", version=item.version._replace(size=0))
         elif not item.stable or looks_torn(item, waited=waited):
             return self._doubt(item, waited)
         del self._doubted[item.path]
@@ -199,7 +199,7 @@ class Fetcher:
         if inode_moved:
             self._proven.discard(path)
         new = Held(
-            replace(chunk.version, size=end),
+            chunk.version._replace(size=end),
             held.content_hash if end == held.version.size else b"",
             held.generation,
             is_racy(chunk.version, chunk.clock_ns),
@@ -252,7 +252,7 @@ class Fetcher:
 
     async def _land(self, entry: Entry, held: Held | None, staged: StagedFile, last: Chunk, *, name: str) -> Landed:
         """Swap a staged file in."""
-        version = replace(last.version, size=entry.size)
+        version = last.version._replace(size=entry.size)
         await in_thread(self._tree.land_staged, name, entry.path, mtime_ns=version.mtime_ns)
         self.attention.land(entry.path)
         await self._forget_partial(entry.path)
