@@ -107,9 +107,10 @@ class Syncs:
 
         It is forgotten at the end, and whenever a copy may be changed meanwhile.
         """
-        records = await in_thread(self._records.list_active_syncs, connection_id)
-        idle = [record for record in records if record.id not in self._active and not record.is_paused]
-        self._recoveries |= {record.id: begin_recovery(record, self._places) for record in idle}
+        async with self._lock:  # not while ``pausing``: the copies are being changed
+            records = await in_thread(self._records.list_active_syncs, connection_id)
+            idle = [record for record in records if record.id not in self._active and not record.is_paused]
+            self._recoveries |= {record.id: begin_recovery(record, self._places) for record in idle}
         try:
             yield
         finally:
