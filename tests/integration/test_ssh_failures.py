@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -52,14 +53,31 @@ async def test_an_unknown_host_name_says_so(tmp_path: Path, monkeypatch: pytest.
 async def test_a_silent_port_times_out_and_nothing_else_waits_for_it(tmp_path: Path) -> None:
     with silent_port() as port:
         started = time.monotonic()
-        turns = 0
+        turns, longest = 0, 0.0
+        stop = threading.Event()
         async with asyncio.TaskGroup() as group:
+            beside = group.create_task(asyncio.to_thread(find_longest_pause, stop))
             task = group.create_task(expect_timeout(Target(HOST, port, "u"), tmp_path))
             while not task.done():
+                before = time.monotonic()
                 await asyncio.sleep(0.01)
+                longest = max(longest, time.monotonic() - before)
                 turns += 1
+            stop.set()
         assert 0.5 <= time.monotonic() - started < 3
         assert turns >= 10, "others had their turns all the while"
+        assert longest < 0.5 + beside.result(), "nor did they wait for long, but where the machine itself paused"
+
+
+def find_longest_pause(stop: threading.Event) -> float:
+    """Return the longest time (seconds) that a thread with nothing to do was kept from going on."""
+    longest, before = 0.0, time.monotonic()
+    while True:
+        is_over = stop.wait(0.01)
+        now = time.monotonic()
+        longest, before = max(longest, now - before - 0.01), now
+        if is_over:
+            return longest
 
 
 async def expect_timeout(target: Target, folder: Path) -> None:
