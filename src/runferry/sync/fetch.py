@@ -83,6 +83,10 @@ class Fetcher:
         self.is_wanted: Callable[[str], bool] = lambda path: True
         self.partials: dict[str, Partial] = {}
 
+    def note_round_trip(self, seconds: float) -> None:
+        """Take in how long an answer takes while little else is going on."""
+        self._window.note_round_trip(seconds)
+
     # Small files
 
     async def small(

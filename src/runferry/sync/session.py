@@ -262,6 +262,7 @@ class SyncSession:
         fetcher.partials = await in_thread(self._state.partials)
         self._show(SessionState.SCANNING)
         preparing = asyncio.create_task(self._prepare())
+        measuring = asyncio.create_task(self._measure_round_trip(fetcher))
         works = [
             self._follow(preparing) if self.spec.is_automatic else self._scan_when_asked(preparing),
             self._journal.run(lambda: not self._backlog.is_empty, self._check_settled),
@@ -274,8 +275,13 @@ class SyncSession:
         try:
             return await run_until_one_fails(works)
         finally:
-            preparing.cancel()
-            await wait_out([preparing])
+            for task in (preparing, measuring):
+                task.cancel()
+            await wait_out([preparing, measuring])
+
+    async def _measure_round_trip(self, fetcher: Fetcher) -> None:
+        with suppress(RunferryError):  # whatever it is, the works see it, too
+            fetcher.note_round_trip(await self._remote.ping())
 
     # Noticing
 

@@ -1,11 +1,13 @@
 """How much bulk may be on the wire at once, so that a log line never waits long behind a checkpoint.
 
-A delay-based window: it grows while answers come back quickly and shrinks when they queue. It does no I/O.
+It holds what the link carries in a round trip, and ``TARGET_QUEUE`` more: enough to keep it busy, and no more than may
+be waited behind. It does no I/O.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -13,11 +15,14 @@ SMALLEST = 256 * 1024
 LARGEST = 16 * 1024 * 1024
 START = 4 * 1024 * 1024
 
-STEP = 256 * 1024
-"""Its growth per quick answer; until the first slow one it grows by what was asked for, doubling each round trip."""
-
 TARGET_QUEUE = 0.15
 """Seconds a request may wait behind what was asked before it (tune)."""
+
+MEMORY = 2.0
+"""Seconds for which the best rate seen counts: whoever pauses to do something else has not become a slow link."""
+
+_FULL = 0.75
+"""The share of the window from which on it is what limits the rate."""
 
 
 class Window:
@@ -27,8 +32,9 @@ class Window:
         self._clock = clock
         self._size = START
         self._used = 0
-        self._quickest = float("inf")
-        self._is_probing = True
+        self._arrived = 0
+        self._round_trip = float("inf")
+        self._rates: deque[tuple[float, float]] = deque()  # when, and bytes per second
         self._room = asyncio.Condition()
 
     @property
@@ -40,25 +46,40 @@ class Window:
         """The size one range request should have now: several fit in the window, none blocks the link for long."""
         return max(64 * 1024, min(1024 * 1024, self._size // 8))
 
+    def note_round_trip(self, seconds: float) -> None:
+        """Take in how long an answer took that waited behind nothing."""
+        self._round_trip = min(self._round_trip, seconds)
+
     @asynccontextmanager
     async def room_for(self, amount: int) -> AsyncIterator[None]:
         """Wait until ``amount`` more bytes may be under way, and learn from how long the body takes."""
         async with self._room:
             await self._room.wait_for(lambda: self._used == 0 or self._used + amount <= self._size)
             self._used += amount
-        began = self._clock()
+        is_full = self._used >= _FULL * self._size
+        began, before = self._clock(), self._arrived
         try:
             yield
         finally:
             self._used -= amount
-            self._learn(self._clock() - began, amount)
+            self._arrived += amount
+            self._learn(self._clock() - began, self._arrived - before, is_full=is_full)
             async with self._room:
                 self._room.notify_all()
 
-    def _learn(self, took: float, amount: int) -> None:
-        self._quickest = min(self._quickest, took)
-        if took > self._quickest + 2 * TARGET_QUEUE:
-            self._size = max(SMALLEST, self._size * 3 // 4)
-            self._is_probing = False
-        elif took < self._quickest + TARGET_QUEUE:
-            self._size = min(LARGEST, self._size + (max(amount, STEP) if self._is_probing else STEP))
+    def _learn(self, took: float, arrived: int, *, is_full: bool) -> None:
+        """Take in that ``arrived`` bytes came while one request was under way; a window not full tells too little."""
+        self.note_round_trip(took)
+        if took <= 0:
+            return
+        now, rate = self._clock(), arrived / took
+        best = max((rate for _, rate in self._rates), default=0.0)
+        if not is_full and rate <= best:
+            return
+        self._rates.append((now, rate))
+        while self._rates[0][0] < now - MEMORY:
+            self._rates.popleft()
+        best = max(rate for _, rate in self._rates)
+        size = round(best * (self._round_trip + TARGET_QUEUE))
+        if is_full or size > self._size:
+            self._size = min(LARGEST, max(SMALLEST, size))
