@@ -25,7 +25,10 @@ CANDIDATES = (
 )
 
 _PROBE = "import sys,zlib;sys.exit(sys.version_info<(3,6))"
-_STAGE = "import io;exec(io.BufferedReader(io.FileIO(0,closefd=False),1).read({size}))"
+_EARLY = "contextlib,hashlib,heapq,json,queue,re,select,struct,threading,typing,zlib"
+"""What the agent imports of the standard library, loaded while its code is still on its way."""
+
+_STAGE = f"import io,{_EARLY};exec(io.BufferedReader(io.FileIO(0,closefd=False),1).read({{size}}))"
 _SCRIPT = (
     "t={absent}; for p in {candidates}; do if command -v $p >/dev/null 2>&1; then t={old}; "
     'if $p -IBS -c "{probe}" </dev/null >/dev/null 2>&1; then exec $p -IBS -c "{stage}"; fi; fi; done; exit $t'
