@@ -19,6 +19,7 @@ from runferry.model import Chunk, Content, Entry, Problem, ProblemCode
 from runferry.remote.base import CHUNK, SMALL_FILE, Priority, Remote
 from runferry.store.files import Landing, LocalTree, StagedFile, content_hash
 from runferry.store.sync_state import Held, Partial, SyncState
+from runferry.sync.arrivals import Arrivals
 from runferry.sync.attention import Arrival, Attention
 from runferry.sync.plan import RACY_NS, is_racy, may_grow
 from runferry.sync.ranges import Ranges
@@ -93,10 +94,15 @@ class Fetcher:
         self, jobs: Mapping[str, Held | None], *, size: int, priority: Priority
     ) -> AsyncGenerator[list[Outcome], None]:
         """Read whole files and land those that differ from what is held; yields outcomes as they come."""
-        async with self._window.room_for(size):
-            answers = self._remote.read_many(self._root, list(jobs), priority=priority)
-            async for batch in answers:
-                yield await finish(self._land_batch(batch, jobs))
+        answers = self._remote.read_many(self._root, list(jobs), priority=priority)
+        async with Arrivals(answers, self._window, size=size) as arrivals:
+            try:
+                while await arrivals.wait():
+                    yield await finish(self._land_batch(arrivals.take(), jobs))
+            except asyncio.CancelledError:  # as a broken link does: what has come need not come again
+                cancel_later()
+                yield await finish(self._land_batch(arrivals.take(), jobs))
+                raise
 
     async def _land_batch(self, batch: Sequence[Content | Problem], jobs: Mapping[str, Held | None]) -> list[Outcome]:
         outcomes: list[Outcome] = []
