@@ -42,18 +42,15 @@ class Report:
 
     def upsert(self, directory: str, name: str, record: Record) -> None:
         """Tell of a new or changed name; its problem, if it has one, goes with it."""
-        kind, problem = record[0], record[8]
-        if problem is not None:
-            self.problem(names.join(directory, show(name, record)), problem)
-        if kind in (BAD, UNSURE):
-            return
+        if record[8] is not None:
+            self.problem(names.join(directory, show(name, record)), record[8])
+            if record[0] in (BAD, UNSURE):
+                return
         if directory != self._directory:
             self._directory, self._rows = directory, []
             self._part.setdefault("e", []).append([directory, self._rows])
             self._weight += len(directory)  # no more than that: the part may leave only with the row in it
-        row: List[Any] = [name]
-        row.extend(record[:7] if record[7] is None else record[:8])
-        self._rows.append(row)
+        self._rows.append([name, *(record[:7] if record[7] is None else record[:8])])
         self._grow(len(name) + 70)
 
     def remove(self, path: str) -> None:

@@ -139,12 +139,13 @@ class Survey:
             records = self._read(here, folder, report)
             if records is None:
                 continue
-            folder.changed = min(time.time(), max(_youngest(records), folder.stamp[0] / 1e9))
-            for name, record in records.items():
-                self.tree.settle(here, name, record, report)
-                self._mind(here, folder, name, record)
-                if record[0] == DIR:
-                    todo.append((names.join(here, name), record[5]))
+            now, youngest = time.time(), _youngest(records)
+            folder.changed = min(now, max(youngest, folder.stamp[0] / 1e9))
+            self.tree.fill(here, records, report)
+            todo.extend((names.join(here, name), record[5]) for name, record in records.items() if record[0] == DIR)
+            if now - youngest < tiers.HOT:  # else nothing here changed of late
+                for name, record in records.items():
+                    self._mind(here, folder, name, record)
             self._plan(here, folder)
 
     def _read(self, path: str, folder: Folder, report: Report) -> Optional[Dict[str, Record]]:

@@ -40,6 +40,12 @@ class Tree:
         folder = self.folders[path] = Folder(is_local)
         return folder
 
+    def fill(self, path: str, records: Dict[str, Record], report: Report) -> None:
+        """Take in all that lies in a directory of which nothing was known, and report it."""
+        self.folders[path].names = records
+        for name, record in records.items():
+            report.upsert(path, name, record)
+
     def settle(self, path: str, name: str, seen: Optional[Record], report: Report, forced: bool = False) -> str:
         """Take in what ``name`` in the directory ``path`` is now (None: not there) and report what differs.
 
