@@ -13,8 +13,8 @@ from typing import Any, Callable, Dict, List, Tuple
 from . import names
 from .scan import BAD, UNSURE, Record, explain, identify, is_absent, walk
 
-PART = 100 * 1024
-"""About how many bytes of JSON one part may hold."""
+FIRST_PART, PART = 12 * 1024, 100 * 1024
+"""About how many bytes of JSON the first part holds, so that there is something to do soon, and any may hold."""
 
 Part = Dict[str, Any]
 
@@ -31,6 +31,7 @@ class Report:
         self._emit = emit
         self._part: Part = {}
         self._weight = 0
+        self._room = FIRST_PART
         self._directory: Any = None
         self._rows: List[List[Any]] = []
         self.is_empty = True
@@ -87,11 +88,12 @@ class Report:
     def _grow(self, weight: int) -> None:
         self.is_empty = False
         self._weight += weight
-        if self._weight > PART:
+        if self._weight > self._room:
             self._flush()
 
     def _flush(self) -> None:
         part, self._part, self._weight, self._directory = self._part, {}, 0, None
+        self._room = min(PART, 2 * self._room)
         self._emit(part)
 
 
