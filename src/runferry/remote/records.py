@@ -53,17 +53,18 @@ class Batches:
 
 def read_records(data: bytes, paths: Sequence[str], start: int) -> list[Content | Problem]:
     """Return what a RECORDS frame says of ``paths[start:]``, in order; raise Violation where it says something else."""
-    if len(data) < wire.CLOCK.size:
+    end, head = len(data), wire.RECORD.size
+    if end < wire.CLOCK.size:
         raise wire.Violation("malformed records")
     (clock,) = wire.CLOCK.unpack_from(data)
     at, index = wire.CLOCK.size, start
     answers: list[Content | Problem] = []
-    while at < len(data):
-        if len(data) - at < wire.RECORD.size or index >= len(paths):
+    while at < end:
+        if end - at < head or index >= len(paths):
             raise wire.Violation("malformed records")
         number, state, size, mtime, ctime, inode, device, length = wire.RECORD.unpack_from(data, at)
-        at += wire.RECORD.size
-        if number != index or state > wire.PROBLEM or length > min(len(data) - at, SMALL_FILE + 1):
+        at += head
+        if number != index or state > wire.PROBLEM or length > end - at or length > SMALL_FILE + 1:
             raise wire.Violation("malformed records")
         content = data[at : at + length]
         at += length
