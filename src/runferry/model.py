@@ -148,8 +148,7 @@ class Chunk:
     tail: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(NamedTuple):
     """One whole small file. ``version`` and ``stable`` as in ``Chunk``."""
 
     path: str

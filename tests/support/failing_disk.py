@@ -39,7 +39,7 @@ class FailingDisk:
         os.close(fd)
         self._look("close", self._paths.pop(fd, ""))
 
-    def pwrite(self, fd: int, data: memoryview, offset: int, /) -> int:
+    def pwrite(self, fd: int, data: bytes | memoryview, offset: int, /) -> int:
         if self.delay:
             self._never.wait(self.delay)
         try:

@@ -14,11 +14,10 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from xxhash import xxh3_128, xxh3_128_digest
 
@@ -32,11 +31,11 @@ DIGEST_SIZE = 16
 TAIL = 4096
 _PIECE = 1024 * 1024
 _DEPTH = 64
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 _NO_PARTS = frozenset(("", ".", ".."))
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
+class Landing(NamedTuple):
     """A whole file to land: its bytes, and the remote mtime it should show."""
 
     path: str
@@ -49,7 +48,7 @@ class Disk(Protocol):
 
     def open(self, path: str | Path, flags: int, mode: int = 0o777, /) -> int: ...
     def close(self, fd: int, /) -> None: ...
-    def pwrite(self, fd: int, data: memoryview, offset: int, /) -> int: ...
+    def pwrite(self, fd: int, data: bytes | memoryview, offset: int, /) -> int: ...
     def ftruncate(self, fd: int, length: int, /) -> None: ...
     def utime(self, path: int | str, *, ns: tuple[int, int]) -> None: ...
     def mkdir(self, path: str, mode: int = 0o777, /) -> None: ...
@@ -98,7 +97,7 @@ class LocalTree:
         self._room = Room(staging, reserve)
         self._is_folding = is_folding(root)
         self._known_directories: set[str] = set()
-        self._staged_prefix = f"{staging}/s"
+        self._staged_prefix = f"{staging}/s{os.getpid()}-"
         self._numbers = count()
 
     def open(self) -> None:
@@ -116,8 +115,11 @@ class LocalTree:
 
     def locate(self, path: str) -> str:
         """Return the absolute local path for a remote one; the containment check of the whole program."""
-        parts = local_parts(self.root, path) if self._is_folding else check_path(path)
-        return "/".join((self._root, *parts))
+        if self._is_folding:
+            path = "/".join(local_parts(self.root, path))
+        else:
+            check_path(path)
+        return f"{self._root}/{path}"
 
     def list_files(self) -> dict[str, tuple[int, int]]:
         """Return size and mtime (nanoseconds) of every regular file here, by its remote path.
@@ -293,12 +295,13 @@ class LocalTree:
             os.close(descriptor)
 
     def _land(self, landing: Landing) -> None:
-        target, staged, disk = self.locate(landing.path), self._staged_name(), self._disk
+        path, data, mtime_ns = landing
+        target, staged, disk = self.locate(path), self._staged_name(), self._disk
         try:
-            descriptor = disk.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+            descriptor = disk.open(staged, _NEW, 0o644)
             try:
-                _write_all(disk, descriptor, landing.data, 0)
-                disk.utime(descriptor, ns=(landing.mtime_ns, landing.mtime_ns))
+                _write_all(disk, descriptor, data, 0)
+                disk.utime(descriptor, ns=(mtime_ns, mtime_ns))
             finally:
                 disk.close(descriptor)
         except OSError:
@@ -355,7 +358,7 @@ class LocalTree:
         raise AssertionError  # numbers do not end
 
     def _staged_name(self) -> str:
-        return f"{self._staged_prefix}{next(self._numbers)}-{os.getpid()}"
+        return f"{self._staged_prefix}{next(self._numbers)}"
 
 
 class StagedFile:
@@ -418,10 +421,9 @@ def _blake(data: bytes) -> bytes:
 
 
 def _write_all(disk: Disk, descriptor: int, data: bytes, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = disk.pwrite(descriptor, view, offset)
-        view, offset = view[written:], offset + written
+    left: bytes | memoryview = data
+    while (written := disk.pwrite(descriptor, left, offset)) < len(left):
+        left, offset = memoryview(left)[written:], offset + written
 
 
 def _disk_full(where: str) -> DiskFull:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, delete, select, update
 
@@ -16,8 +16,7 @@ from runferry.store.db import Database, upsert, upsert_plainly
 from runferry.store.tables import files, partials, syncs
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """The bytes the local copy holds of one file: the first ``version.size`` bytes of that version.
 
     ``content_hash`` is xxh3-128 of them, empty where the file has been appended to since it landed. ``generation``
@@ -31,8 +30,7 @@ class Held:
     landed_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class FileRecord:
+class FileRecord(NamedTuple):
     """One path: how it was last listed, what is held of it, and since when it is gone from the server.
 
     ``generation`` is what the next bytes count as, at least, where nothing is held: those before them were let go.

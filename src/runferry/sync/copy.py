@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from runferry.agent.names import parent
 from runferry.errors import RemoteFailed
@@ -318,7 +318,7 @@ class Copy:
 
     def _list_only(self, entry: Entry, record: FileRecord | None) -> None:
         if record is None or record.entry != entry or record.gone_at is not None:
-            self._journal.put(replace(record, entry=entry, gone_at=None) if record else FileRecord(entry))
+            self._journal.put(record._replace(entry=entry, gone_at=None) if record else FileRecord(entry))
 
     def _settle_landed(self, landed: Landed, entry: Entry | None) -> None:
         path = landed.path
@@ -349,7 +349,7 @@ class Copy:
         before = self._journal.records.get(landed.path)
         if before is None or before.held is not None:
             return landed.held
-        return replace(landed.held, generation=max(landed.held.generation, before.generation))
+        return landed.held._replace(generation=max(landed.held.generation, before.generation))
 
     def _settle_disagreement(self, entry: Entry, held: Held) -> None:
         """The read was newer than the listing, usually, and the news is on its way; or the news has overtaken the read.

@@ -11,7 +11,8 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from runferry.agent.wire import PIECE
 from runferry.blocking import cancel_later, finish, in_thread
@@ -33,8 +34,7 @@ MOST_PER_VISIT = 16 * 1024 * 1024
 """Bytes appended before a growing file gives way to others and its progress is committed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(NamedTuple):
     """The local copy of ``path`` is now ``held``. ``copied`` and ``appended`` count the bytes written."""
 
     path: str
@@ -45,8 +45,7 @@ class Landed:
     clock_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(NamedTuple):
     """Not now: look at ``path`` again in ``after`` seconds. ``is_rewritten``: what is held is of another generation."""
 
     path: str
@@ -109,9 +108,12 @@ class Fetcher:
         landings: list[Landing] = []
         self._on_bytes(sum(len(item.data) for item in batch if isinstance(item, Content)))
         for item in batch:
-            outcome = self._judge(item, jobs)
+            if isinstance(item, Problem):
+                outcomes.append(Again(item.path, 0.05) if item.code is ProblemCode.CHANGING else item)
+                continue
+            outcome = self._judge(item, jobs.get(item.path))
             outcomes.append(outcome)
-            if isinstance(outcome, Landed) and outcome.is_changed and isinstance(item, Content):
+            if isinstance(outcome, Landed) and outcome.is_changed:
                 data = item.data[: outcome.held.version.size]
                 landings.append(Landing(item.path, data, item.version.mtime_ns))
         async with self._landing:
@@ -119,27 +121,26 @@ class Fetcher:
         failed = {problem.path: problem for problem in problems}
         return [failed.get(outcome.path, outcome) for outcome in outcomes] if failed else outcomes
 
-    def _judge(self, item: Content | Problem, jobs: Mapping[str, Held | None]) -> Outcome:
-        if isinstance(item, Problem):
-            return Again(item.path, 0.05) if item.code is ProblemCode.CHANGING else item
+    def _judge(self, item: Content, held: Held | None) -> Outcome:
         now = time.monotonic()
-        waited = now - self._doubted.setdefault(item.path, now)
+        waited = now - self._doubted.get(item.path, now)
         if not item.stable and waited > 0.3 and may_grow(item.path):
             # It never stands still: begin with the empty prefix, which is always true, and grow from there.
-            item = replace(item, data=b"", version=item.version._replace(size=0))
+            item = item._replace(data=b"", version=item.version._replace(size=0))
         elif not item.stable or looks_torn(item, waited=waited):
-            return self._doubt(item, waited)
-        del self._doubted[item.path]
-        held = jobs.get(item.path)
-        found = content_hash(item.data)
-        is_new = held is None or held.version.size != len(item.data) or held.content_hash != found
-        generation = 0 if held is None else held.generation + is_new
-        landed_at = time.time() if is_new or held is None else held.landed_at
-        racy = is_racy(item.version, item.clock_ns)
-        new = Held(item.version, found, generation, racy, landed_at)
-        return Landed(item.path, new, is_new, copied=len(item.data) if is_new else 0, clock_ns=item.clock_ns)
+            return self._doubt(item, now, waited)
+        path, data, version, _, clock_ns = item
+        self._doubted.pop(path, None)
+        found, racy = content_hash(data), is_racy(version, clock_ns)
+        if held is None:
+            return Landed(path, Held(version, found, 0, racy, time.time()), True, len(data), 0, clock_ns)
+        if held.version.size == len(data) and held.content_hash == found:
+            return Landed(path, Held(version, found, held.generation, racy, held.landed_at), False, clock_ns=clock_ns)
+        new = Held(version, found, held.generation + 1, racy, time.time())
+        return Landed(path, new, True, copied=len(data), clock_ns=clock_ns)
 
-    def _doubt(self, item: Content, waited: float) -> Outcome:
+    def _doubt(self, item: Content, now: float, waited: float) -> Outcome:
+        self._doubted.setdefault(item.path, now)
         if waited > 10.0 and not item.stable:
             return Problem(item.path, ProblemCode.CHANGING, "keeps changing while it is read; trying again")
         return Again(item.path, 0.01 if waited < 0.2 else 0.06)
@@ -222,7 +223,7 @@ class Fetcher:
         """Take the bytes from ``home``, which holds exactly this version: a hard link's twin, or an old name."""
         is_shared = entry.links > 1 and not may_grow(entry.path)
         await in_thread(self._tree.link, home, entry.path, is_copy=not is_shared)
-        return Landed(entry.path, replace(held, landed_at=time.time()), True)
+        return Landed(entry.path, held._replace(landed_at=time.time()), True)
 
     # Big files
 
@@ -235,7 +236,7 @@ class Fetcher:
         ours = await in_thread(self._tree.prefix_digest, entry.path, size)
         if found.version.size == found.length == size and found.digest == ours:
             racy = is_racy(found.version, self._remote_now_ns())
-            return Landed(entry.path, replace(held, version=found.version, is_racy=racy), False)
+            return Landed(entry.path, held._replace(version=found.version, is_racy=racy), False)
         return await self.big(entry, held)
 
     async def big(self, entry: Entry, held: Held | None) -> Outcome:

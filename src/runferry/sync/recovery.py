@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from runferry.errors import DiskFailed, LocalCopyDamaged
 from runferry.store.files import LocalTree
@@ -87,7 +87,7 @@ def find_damaged(
 def _verify(tree: LocalTree, path: str, held: Held) -> Held | None:
     """Compare with the recorded hash; bytes that were appended have none and are left for the server to confirm."""
     if not held.content_hash:
-        return replace(held, is_racy=True)
+        return held._replace(is_racy=True)
     return held if tree.hash_file(path) == held.content_hash else None
 
 
@@ -97,7 +97,7 @@ def _doubt(tree: LocalTree, path: str, held: Held) -> Held | None:
     Only the hash can tell. Without one it counts as another: whoever has read the old bytes reads them again.
     """
     if not held.content_hash:
-        return replace(held, generation=held.generation + 1)
+        return held._replace(generation=held.generation + 1)
     return held if tree.hash_file(path) == held.content_hash else None
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.disks import shrink_disk
+from tests.support.failing_disk import FailingDisk
 
 from runferry.errors import DiskFull, InvalidRequest, LocalCopyDamaged
 from runferry.store.files import Landing, LocalTree, check_path, content_hash
@@ -52,6 +53,23 @@ def test_a_name_that_is_too_long_for_this_disk_is_a_problem_and_the_others_land(
     problems = tree.land_many([Landing("x" * 300, b"1", 0), Landing("ok", b"2", 0)])
     assert [problem.path for problem in problems] == ["x" * 300]
     assert (tree.root / "ok").read_bytes() == b"2"
+
+
+class GrudgingDisk(FailingDisk):
+    """Takes three bytes at a time."""
+
+    def pwrite(self, fd: int, data: bytes | memoryview, offset: int, /) -> int:
+        return super().pwrite(fd, data[:3], offset)
+
+
+@given(st.binary(max_size=20), st.binary(max_size=20))
+def test_what_a_disk_takes_bit_by_bit_is_written_whole(landed: bytes, appended: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        tree = LocalTree(Path(folder) / "copy", Path(folder) / "staging", GrudgingDisk())
+        tree.open()
+        assert tree.land_many([Landing("f", landed, 0)]) == []
+        tree.append("f", appended, offset=len(landed), mtime_ns=0)
+        assert (tree.root / "f").read_bytes() == landed + appended
 
 
 def test_a_file_becomes_a_directory_and_back(tree: LocalTree) -> None:
