@@ -285,3 +285,18 @@ async def test_a_busy_tree_ends_up_as_it_is(remote: Remote, root: Path) -> None:
             told = len(following.changes)
             await following.until(lambda told=told: len(following.changes) > told)  # type: ignore[misc]
         raise AssertionError("it never agrees")
+
+
+async def test_a_root_resolved_to_be_followed_is_followed_like_any_other(remote: Remote, root: Path) -> None:
+    write(root / "a/file", "1")
+    (root / "link").symlink_to("a")
+    assert await remote.resolve(str(root), follow_every=1.0) == str(root.resolve())
+    async with Following(remote, root.resolve()) as following:
+        assert following.changes[0].complete
+        await agrees(remote, following, root.resolve())
+    assert await remote.resolve(f"{root}/link", follow_every=1.0) == str(root.resolve() / "a")
+    async with Following(remote, root.resolve() / "a") as below:
+        assert below.size("file") == 1
+    with pytest.raises(NotFound):
+        await remote.resolve(f"{root}/missing", follow_every=1.0)
+    assert await remote.ping() >= 0

@@ -27,7 +27,7 @@ from runferry.remote import replies
 from runferry.remote.base import BrowseEntry, Priority
 from runferry.remote.dialogue import ANSWER_TIMEOUT, Dialogue, Exchange, read_body
 from runferry.remote.parts import Assembly, is_empty, merge, to_snapshot
-from runferry.remote.paths import check_path, check_range, check_root, check_text
+from runferry.remote.paths import check_path, check_range, check_root, check_text, is_resolved
 from runferry.remote.records import BUDGET, UNDER_WAY, Batch, Batches, read_records
 from runferry.remote.speed import Speed
 
@@ -49,8 +49,8 @@ Following = tuple[str, float]
 class AgentRemote:
     """See ``base``. ``end`` closes the channel; ``ping_interval`` is in seconds.
 
-    ``begun``: what was asked to be followed before the agent had introduced itself. Who follows one of them takes it
-    over; what nobody has taken by the first ping is cancelled.
+    ``begun``: what was asked to be followed before the agent had introduced itself, or before its root was resolved.
+    Who follows one of them takes it over; what nobody has taken by the next ping is cancelled.
     """
 
     def __init__(
@@ -77,9 +77,22 @@ class AgentRemote:
         """Add to what ``info.tried`` tells."""
         self._info = dataclasses.replace(self._info, tried=(*self._info.tried, sentence)[-_NOTES:])
 
-    async def resolve(self, path: str) -> str:
-        with self._dialogue.strictly():
-            return replies.read_root(await self._ask(wire.RESOLVE, {"path": check_text(path)}, path))
+    async def resolve(self, path: str, *, follow_every: float | None = None) -> str:
+        following: Following | None = None
+        if follow_every is not None and is_resolved(path) and not self.begun:  # an agent follows only so many at once
+            following = path, follow_every
+        body: dict[str, object] = {"path": check_text(path)}
+        root = ""
+        try:
+            with self._dialogue.strictly():
+                async with self._dialogue.ask(wire.RESOLVE, body, subject=path, limit=_MESSAGE) as exchange:
+                    if following is not None:
+                        self.begun[following] = ask_to_follow(self._dialogue, *following)
+                    root = replies.read_root(await _take_result(exchange))
+            return root
+        finally:
+            if following is not None and root != path and following in self.begun:
+                self.begun.pop(following).close()
 
     async def list_directory(self, path: str, *, depth: int = 1) -> Sequence[BrowseEntry]:
         listing = replies.Listing()
@@ -201,11 +214,8 @@ class AgentRemote:
         await self._end()
 
     async def _ask(self, kind: int, body: dict[str, object], subject: str) -> dict[str, object]:
-        """Return the body of the RESULT; parts before it only say that the server is still at work."""
         async with self._dialogue.ask(kind, body, subject=subject, limit=_MESSAGE) as exchange:
-            while (frame := await exchange.take()).kind != wire.RESULT:
-                pass
-            return read_body(frame)
+            return await _take_result(exchange)
 
     def _bulk(self, root: str, priority: Priority, **fields: object) -> dict[str, object]:
         return {"root": check_root(root), "priority": int(priority), "squeeze": self._speed.is_slow, **fields}
@@ -260,3 +270,10 @@ def ask_to_follow(dialogue: Dialogue, root: str, interval: float) -> Exchange:
     """Ask for a root's whole tree, and its changes from then on."""
     body: dict[str, object] = {"root": check_root(root), "interval": interval}
     return dialogue.ask(wire.FOLLOW, body, subject=root, limit=_BACKLOG)
+
+
+async def _take_result(exchange: Exchange) -> dict[str, object]:
+    """Return the body of the RESULT; parts before it only say that the server is still at work."""
+    while (frame := await exchange.take()).kind != wire.RESULT:
+        pass
+    return read_body(frame)

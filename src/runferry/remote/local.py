@@ -64,7 +64,7 @@ class LocalRemote:
     def info(self) -> ServerInfo:
         return self._info
 
-    async def resolve(self, path: str) -> str:
+    async def resolve(self, path: str, *, follow_every: float | None = None) -> str:
         return names.decode(await self._do(path, browse.resolve, check_text(path)))
 
     async def list_directory(self, path: str, *, depth: int = 1) -> Sequence[BrowseEntry]:

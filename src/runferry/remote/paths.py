@@ -28,6 +28,11 @@ def check_root(root: str) -> str:
     return root
 
 
+def is_resolved(path: str) -> bool:
+    """Say whether ``path`` is absolute and normal: what resolving it gives, unless it leads through a link."""
+    return path.startswith("/") and {"", ".", ".."}.isdisjoint(path[1:].split("/"))
+
+
 def check_text(path: str) -> str:
     """Return a path to browse; raise InvalidRequest where no server could hold it."""
     if "\0" in path or len(path) > _LONGEST_PATH or not _is_text(path):

@@ -73,8 +73,8 @@ class RetryingRemote:
         await self._take()
         return self.info
 
-    async def resolve(self, path: str) -> str:
-        return await self._try(lambda remote: remote.resolve(path))
+    async def resolve(self, path: str, *, follow_every: float | None = None) -> str:
+        return await self._try(lambda remote: remote.resolve(path, follow_every=follow_every))
 
     async def list_directory(self, path: str, *, depth: int = 1) -> Sequence[BrowseEntry]:
         return await self._try(lambda remote: remote.list_directory(path, depth=depth))

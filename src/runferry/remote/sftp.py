@@ -71,7 +71,7 @@ class SftpRemote:
         """Replace what is told of the server."""
         self._info = info
 
-    async def resolve(self, path: str) -> str:
+    async def resolve(self, path: str, *, follow_every: float | None = None) -> str:
         return names.decode(await self._resolve(path))
 
     async def list_directory(self, path: str, *, depth: int = 1) -> Sequence[BrowseEntry]:

@@ -81,9 +81,9 @@ class AuditedRemote:
     def info(self) -> ServerInfo:
         return self._remote.info
 
-    async def resolve(self, path: str) -> str:
-        self._audit.note("resolve", path)
-        return await self._remote.resolve(path)
+    async def resolve(self, path: str, *, follow_every: float | None = None) -> str:
+        self._audit.note("resolve", path if follow_every is None else f"{path}: and begin to list it all")
+        return await self._remote.resolve(path, follow_every=follow_every)
 
     async def list_directory(self, path: str, *, depth: int = 1) -> Sequence[BrowseEntry]:
         self._audit.note("list", path)

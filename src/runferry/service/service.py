@@ -282,8 +282,10 @@ class Service:
         """
         held = self._connections.find(connection_id)
         request.check()
+        # Not where something is followed already: it may be this root, and an agent follows only so many.
+        is_first = request.is_automatic and not self._syncs.list_of(held.id)
         async with browsing(held):
-            root = await held.remote.resolve(request.remote_root)
+            root = await held.remote.resolve(request.remote_root, follow_every=request.interval if is_first else None)
         return (await self._syncs.configure(held, request.with_root(root))).view
 
     async def deactivate_mode(self, mode: Mode, connection_id: str | None = None) -> bool:
