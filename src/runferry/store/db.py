@@ -10,12 +10,12 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, FromClause, Insert, Table, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, FromClause, Insert, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.engine import URL
@@ -163,15 +163,26 @@ def upsert_plainly(
     rows: Sequence[tuple[object, ...]],
     *,
     keys: Sequence[str],
+    empty: Sequence[str] = (),
 ) -> None:
-    """Do as ``upsert`` does, for thousands of rows: tuples in the order of ``columns``, which is the table's own.
+    """Do as ``upsert`` does, for many rows: tuples in the order of ``columns``; ``empty`` columns hold NULL in all.
 
-    The driver gets them as they are, so they hold only what every driver takes (numbers, text, bytes, None).
+    The driver gets them as they are. Numbers, text and bytearrays it takes at once, while None, booleans and bytes cost
+    it several times as much: of these there should be few.
     """
-    chosen = [name for name in columns if name not in keys]
-    statement = _make_upsert(connection.dialect.name, table, tuple(keys), tuple(chosen))
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
-    connection.exec_driver_sql(str(compiled), list(rows))
+    if rows:
+        statement = _write_upsert(connection.dialect, table, tuple(columns), tuple(keys), tuple(empty))
+        connection.exec_driver_sql(statement, list(rows))
+
+
+@lru_cache(maxsize=64)
+def _write_upsert(
+    dialect: Dialect, table: Table, columns: tuple[str, ...], keys: tuple[str, ...], empty: tuple[str, ...]
+) -> str:
+    """Write it once, as ``_make_upsert`` makes it once."""
+    chosen = tuple(name for name in (*columns, *empty) if name not in keys)
+    statement = _make_upsert(dialect.name, table, keys, chosen)
+    return str(statement.compile(dialect=dialect, column_keys=list(columns)))
 
 
 @cache

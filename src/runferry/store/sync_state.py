@@ -5,6 +5,7 @@ Everything here blocks; asyncio code reaches it through ``blocking.in_thread``. 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -74,17 +75,17 @@ class SyncState:
         """Write ``records`` and drop the ``forgotten`` paths, all in one transaction."""
         if not records and not forgotten:
             return
+        kinds = _sort_rows(self._sync_id, records)
         with self._db.writing() as connection:
             if forgotten:
                 statement = delete(files).where(
                     files.c.sync_id == self._sync_id, files.c.path == bindparam("forgotten")
                 )
                 connection.execute(statement, [{"forgotten": path} for path in forgotten])
-            rows = [_row(self._sync_id, record) for record in records]
-            if len(rows) < _MANY:
-                upsert(connection, files, [dict(zip(_COLUMNS, row, strict=True)) for row in rows], keys=_KEYS)
-            else:
-                upsert_plainly(connection, files, _COLUMNS, rows, keys=_KEYS)
+            for (is_bare, is_there), rows in kinds.items():
+                empty = _HELD * is_bare + _GONE * is_there
+                columns = [name for name in _COLUMNS if name not in empty]
+                upsert_plainly(connection, files, columns, rows, keys=_KEYS, empty=empty)
 
     def partials(self) -> dict[str, Partial]:
         with self._db.reading() as connection:
@@ -123,9 +124,8 @@ class SyncState:
 
 _KEYS = ("sync_id", "path")
 _COLUMNS = tuple(column.name for column in files.columns)
-
-_MANY = 100
-"""Records from which on what SQLAlchemy does for each of them costs more than making a statement anew."""
+_HELD = ("held_size", "held_mtime_ns", "held_ctime_ns", "held_inode", "held_device", "content_hash", "landed_at")
+_GONE = ("gone_at",)
 
 _LOADED = (
     *(files.c.path, files.c.kind, files.c.links, files.c.gone_at),
@@ -151,17 +151,30 @@ def _record(path: str, kind: str, links: int, gone_at: float | None, *row: Any) 
     return FileRecord(entry, held, gone_at)
 
 
-def _row(sync_id: int, record: FileRecord) -> tuple[object, ...]:
-    """Return a row in the order of ``_COLUMNS``."""
+def _sort_rows(sync_id: int, records: Iterable[FileRecord]) -> dict[tuple[bool, bool], list[tuple[object, ...]]]:
+    """Return rows by whether nothing is held, and whether the server has the path: by which columns are empty."""
+    rows: dict[tuple[bool, bool], list[tuple[object, ...]]] = defaultdict(list)
+    for record in records:
+        rows[record.held is None, record.gone_at is None].append(_make_row(sync_id, record))
+    return rows
+
+
+def _make_row(sync_id: int, record: FileRecord) -> tuple[object, ...]:
+    """Return the columns that a record fills, as the driver takes them at once (see ``upsert_plainly``)."""
     entry, held = record.entry, record.held
-    listed = (sync_id, entry.path, entry.kind.value, *_numbers(entry.version), entry.links)
+    listed = (sync_id, entry.path, str(entry.kind), *_numbers(entry.version), entry.links)
     if held is None:
-        return (*listed, None, None, None, None, None, None, record.generation, False, None, record.gone_at)
-    kept = (*_numbers(held.version), held.content_hash, held.generation, held.is_racy, held.landed_at)
-    return (*listed, *kept, record.gone_at)
+        row = (*listed, record.generation, 0)
+    else:
+        kept = (bytearray(held.content_hash), held.generation, int(held.is_racy), held.landed_at)
+        row = (*listed, *_numbers(held.version), *kept)
+    return row if record.gone_at is None else (*row, record.gone_at)
 
 
-def _numbers(version: Version) -> tuple[int, int, int, int, int]:
+def _numbers(version: Version) -> tuple[int, ...]:
+    """Return a version's fields with signed numbers."""
+    if version.inode <= _LARGEST and version.device <= _LARGEST:
+        return version
     return version.size, version.mtime_ns, version.ctime_ns, _signed(version.inode), _signed(version.device)
 
 
@@ -181,9 +194,11 @@ def _version_columns(version: Version) -> dict[str, int]:
 
 # Inodes of some network filesystems use all 64 bits; a database's BIGINT has a sign.
 
+_LARGEST = (1 << 63) - 1
+
 
 def _signed(number: int) -> int:
-    return number - (1 << 64) if number >= 1 << 63 else number
+    return number - (1 << 64) if number > _LARGEST else number
 
 
 def _unsigned(number: int) -> int:
