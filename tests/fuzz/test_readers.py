@@ -95,9 +95,9 @@ def test_what_runicorn_wrote_and_something_changed_is_never_an_exception(
                 check_parser(runicorn_events.make_parser, data, mutator)
             else:
                 documents = {path.name: data, other.name: held[other]}
-                runicorn.find_unreadable(documents)
-                runicorn.keep_known(run := runicorn.read_run(place, documents), run, list(documents))
-                runicorn.read_archived(place, documents)
+                read = runicorn.read_documents(documents)
+                runicorn.keep_known(run := runicorn.read_run(place, read), run, list(documents))
+                runicorn.read_archived(place, read)
                 read_versions(f"{place}/{path.name}", data)
                 read_version_metadata(f"{place}/{path.name}", data)
                 read_details(data)

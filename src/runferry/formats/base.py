@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
+from runferry.formats.document import Document
 from runferry.model import ArtifactVersion, Run
 
 Has = Callable[[str], bool]
@@ -62,12 +63,12 @@ class Reader(Protocol):
         """Return the run directories that a file which is no document may just have made one."""
         ...
 
-    def read_run(self, path: str, documents: Mapping[str, bytes]) -> Run:
-        """Read the run in ``path`` from whichever documents are at hand, by name. Never raises."""
+    def read_documents(self, documents: Mapping[str, bytes]) -> Mapping[str, Document]:
+        """Return what the documents say, by name, without those that hold nothing usable (half-written, empty)."""
         ...
 
-    def find_unreadable(self, documents: Mapping[str, bytes]) -> frozenset[str]:
-        """Name the documents that hold nothing usable (half-written, empty): what was known stays."""
+    def read_run(self, path: str, read: Mapping[str, Document]) -> Run:
+        """Read the run in ``path`` from whichever documents are at hand, by name. Never raises."""
         ...
 
     def keep_known(self, run: Run, before: Run, unreadable: Collection[str]) -> Run:
@@ -86,7 +87,7 @@ class Reader(Protocol):
         """Read one version's own description at ``path``; None where it holds nothing usable."""
         ...
 
-    def read_archived(self, path: str, documents: Mapping[str, bytes]) -> list[ArtifactVersion]:
+    def read_archived(self, path: str, read: Mapping[str, Document]) -> list[ArtifactVersion]:
         """Read the artifacts that the run in ``path`` lists itself and has archived below the same root."""
         ...
 

@@ -40,12 +40,12 @@ __all__ = [
     "artifacts_touched",
     "find_log_run",
     "find_runs",
-    "find_unreadable",
     "is_metadata",
     "is_run_dir",
     "keep_known",
     "log_files",
     "read_archived",
+    "read_documents",
     "read_run",
     "read_version_metadata",
     "read_versions",
@@ -77,6 +77,7 @@ _TOLD_BY = {
     DELETED: ("deleted_at",),
 }
 
+_DOCUMENTS = tuple(DOCUMENTS)
 _RECYCLE = ".recycle"
 _MARKS = tuple(f"/{name}" for name in (META, STATUS, EVENTS))
 _LARGEST_PID = 2**31 - 1
@@ -107,16 +108,16 @@ def is_run_dir(path: str, has: Has) -> bool:
 
 def runs_touched(changed: Iterable[str], is_run_dir: Callable[[str], bool]) -> set[str]:
     """Return the run directories that hold a changed document."""
-    return _directories_of(changed, DOCUMENTS, is_run_dir)
+    return _directories_of(changed, _DOCUMENTS, is_run_dir)
 
 
 def runs_begun(changed: Iterable[str], is_run_dir: Callable[[str], bool]) -> set[str]:
     """Return the run directories whose events.jsonl is among the changed: with a meta.json it makes a run."""
-    return _directories_of(changed, frozenset({EVENTS}), is_run_dir)
+    return _directories_of(changed, (EVENTS,), is_run_dir)
 
 
-def _directories_of(changed: Iterable[str], names: frozenset[str], is_run_dir: Callable[[str], bool]) -> set[str]:
-    found = (path.rpartition("/") for path in changed)
+def _directories_of(changed: Iterable[str], names: tuple[str, ...], is_run_dir: Callable[[str], bool]) -> set[str]:
+    found = (path.rpartition("/") for path in changed if path.endswith(names))
     return {path for path in {path for path, _, name in found if name in names} if is_run_dir(path)}
 
 
@@ -150,17 +151,21 @@ def _looks_like_run(path: str) -> bool:
     return (is_placed or _RUN_ID.fullmatch(name) is not None) and not _CONTENT.search(path)
 
 
-def find_unreadable(documents: Mapping[str, bytes]) -> frozenset[str]:
-    """Name the documents that hold no JSON object; an unreadable ``.deleted`` still says that it is there."""
-    return frozenset(name for name, data in documents.items() if name != DELETED and read_document(data) is None)
+def read_documents(documents: Mapping[str, bytes]) -> dict[str, Document]:
+    """Return the objects that the documents hold, without those that hold none.
+
+    An unreadable ``.deleted`` still says that it is there.
+    """
+    found = {name: read_document(data) for name, data in documents.items()}
+    read = {name: document for name, document in found.items() if document is not None}
+    return {DELETED: {}, **read} if DELETED in found else read
 
 
-def read_run(path: str, documents: Mapping[str, bytes]) -> Run:
+def read_run(path: str, read: Mapping[str, Document]) -> Run:
     """Read one run from its documents, by name; what is missing or unusable leaves the defaults.
 
     Where meta.json does not say, id, project and name come from ``path``.
     """
-    read = {name: read_document(data) or {} for name, data in documents.items()}
     meta, status, summary = (read.get(name, {}) for name in (META, STATUS, SUMMARY))
     created, used = (objects_of(read.get(name, {}), "artifacts") for name in (CREATED, USED))
     assets = read.get(ASSETS, {})
@@ -199,10 +204,11 @@ def keep_known(run: Run, before: Run, unreadable: Collection[str]) -> Run:
     return replace(run, **values)
 
 
-def read_archived(path: str, documents: Mapping[str, bytes]) -> list[ArtifactVersion]:
+def read_archived(path: str, read: Mapping[str, Document]) -> list[ArtifactVersion]:
     """Read what a 0.7 run lists in assets.json and has archived below the same root."""
-    meta = read_document(documents.get(META, b"")) or {}
-    assets = read_document(documents.get(ASSETS, b"")) or {}
+    if ASSETS not in read:
+        return []
+    meta, assets = read.get(META, {}), read[ASSETS]
     place = "/".join(_read_segments(meta) or ())
     return read_archived_assets(path, assets, run_id=_read_id(path, meta), place=place)
 

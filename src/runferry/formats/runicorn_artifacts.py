@@ -28,7 +28,7 @@ def artifacts_touched(changed: Iterable[str]) -> dict[str, set[str]]:
     """Return ``artifacts/<type>/<name>`` directories, each with those of its ``v<N>`` that changed."""
     touched: dict[str, set[str]] = {}
     for path in changed:
-        if not path.endswith((".json", "/.deleted")):
+        if not path.endswith((".json", "/.deleted")) or "artifacts/" not in path:
             continue
         directory = path.rpartition("/")[0]
         if is_version_list(path):

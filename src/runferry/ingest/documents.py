@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from runferry.blocking import in_thread
 from runferry.errors import InvalidRequest
 from runferry.formats import READERS, Has, Reader
+from runferry.formats.document import Document
 from runferry.model import ArtifactVersion, Entry
 from runferry.store.artifacts import ArtifactStore
 from runferry.store.damaged import list_damaged, note_damaged
@@ -75,13 +76,13 @@ class _News:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """The documents of one run directory; ``unread`` names those that are listed and say nothing now.
+    """What the documents of one run directory say; ``unread`` names those that are listed and say nothing now.
 
     Those of them that are here are ``damaged``.
     """
 
     path: str
-    documents: Mapping[str, bytes]
+    documents: Mapping[str, Document]
     unread: frozenset[str]
     damaged: frozenset[str]
 
@@ -140,6 +141,7 @@ class Ingest:
 
     def _absorb(self, source: SyncSource, news: _News) -> IngestResult:
         removed = self._mark_gone(source, news) if news.gone else []
+        changed = news.changed | news.gone
         keys: list[str] = []
         damage = _Damage(set(news.gone))
         for reader in self._readers:
@@ -147,11 +149,11 @@ class Ingest:
             def is_run_dir(path: str, reader: Reader = reader) -> bool:
                 return reader.is_run_dir(path, news.has)
 
-            touched = reader.runs_touched(news.changed | news.gone, is_run_dir)
+            touched = reader.runs_touched(changed, is_run_dir)
             if begun := reader.runs_begun(news.changed | news.listed, is_run_dir) - touched:
                 touched |= begun - self._runs.known(source.sync_id, self._formats)
             keys += self._index_runs(source, reader, touched, news.has, damage)
-            self._index_artifacts(source, reader, news.changed | news.gone, news.has)
+            self._index_artifacts(source, reader, changed, news.has)
         return replace(_summarise(keys, removed), damage=self._note_damage(source, damage))
 
     def _rebuild(self, source: SyncSource, paths: frozenset[str]) -> IngestResult:
@@ -210,7 +212,7 @@ class Ingest:
         keys: list[str] = []
         for batch in split(sorted(paths), _BATCH):
             all_taken = (_take_documents(source.local_root, reader, path, has) for path in batch)
-            taken = [one for one in all_taken if reader.REQUIRED in one.documents]
+            taken = [one for one in all_taken if reader.REQUIRED in one.documents or reader.REQUIRED in one.damaged]
             if not taken:
                 continue
             damage.note(reader, taken)
@@ -258,10 +260,9 @@ class Ingest:
 def _take_documents(root: Path, reader: Reader, path: str, has: Has) -> _Taken:
     listed = [name for name in reader.DOCUMENTS if has(_join(path, name))]
     read = {name: read_local(root, _join(path, name)) for name in listed}
-    documents = {name: data for name, data in read.items() if data is not None}
-    missing = frozenset(name for name, data in read.items() if data is None)
-    damaged = reader.find_unreadable(documents)
-    return _Taken(path, documents, missing | damaged, damaged)
+    documents = reader.read_documents({name: data for name, data in read.items() if data is not None})
+    unread = frozenset(name for name in listed if name not in documents)
+    return _Taken(path, documents, unread, frozenset(name for name in unread if read[name] is not None))
 
 
 def _read_list(root: Path, reader: Reader, directory: str, has: Has) -> list[ArtifactVersion] | None:
@@ -285,18 +286,27 @@ def _is_present(version_dir: str, has: Has) -> bool:
 def read_local(root: Path, path: str) -> bytes | None:
     """Return a file of the local copy, or None where it is not here, not a plain file or too large."""
     try:
-        location = root.joinpath(*local_parts(root, path))
+        location = "/".join((os.fspath(root), *local_parts(root, path)))
         descriptor = os.open(location, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, InvalidRequest):
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > DOCUMENT_LIMIT:
-            return None
-        try:
-            return file.read(status.st_size)  # no more: a buffer of the limit's size takes longer than the reading
-        except OSError:
-            return None
+    try:
+        return _read_small(descriptor)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _read_small(descriptor: int) -> bytes | None:
+    status = os.fstat(descriptor)
+    size = status.st_size
+    if not stat.S_ISREG(status.st_mode) or size > DOCUMENT_LIMIT:
+        return None
+    data = os.read(descriptor, size)  # no more: a buffer of the limit's size takes longer than the reading
+    while len(data) < size and (more := os.read(descriptor, size - len(data))):
+        data += more
+    return data
 
 
 def _join(directory: str, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 
 import orjson
 import pytest
@@ -15,17 +16,16 @@ from runferry.formats.runicorn import (
     DOCUMENTS,
     artifacts_touched,
     find_runs,
-    find_unreadable,
     is_metadata,
     is_run_dir,
     keep_known,
-    read_archived,
-    read_run,
+    read_documents,
     read_version_metadata,
     read_versions,
     runs_begun,
     runs_touched,
 )
+from runferry.model import ArtifactVersion, Run
 
 RUN = "20261122_182300_21e606"
 PATH = f"nlp/bert/runs/{RUN}"
@@ -49,6 +49,18 @@ broken_documents = [
 
 def encode(value: object) -> bytes:
     return json.dumps(value).encode()
+
+
+def read_run(path: str, documents: Mapping[str, bytes]) -> Run:
+    return runicorn.read_run(path, read_documents(documents))
+
+
+def read_archived(path: str, documents: Mapping[str, bytes]) -> list[ArtifactVersion]:
+    return runicorn.read_archived(path, read_documents(documents))
+
+
+def find_unreadable(documents: Mapping[str, bytes]) -> set[str]:
+    return documents.keys() - read_documents(documents).keys()
 
 
 @pytest.mark.parametrize(
