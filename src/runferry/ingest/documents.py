@@ -151,7 +151,7 @@ class Ingest:
 
             touched = reader.runs_touched(changed, is_run_dir)
             if begun := reader.runs_begun(news.changed | news.listed, is_run_dir) - touched:
-                touched |= begun - self._runs.known(source.sync_id, self._formats)
+                touched |= begun - self._runs.known_among(source.sync_id, self._formats, begun)
             keys += self._index_runs(source, reader, touched, news.has, damage)
             self._index_artifacts(source, reader, changed, news.has)
         return replace(_summarise(keys, removed), damage=self._note_damage(source, damage))
@@ -198,7 +198,7 @@ class Ingest:
         bereft = {directory for directory, _, name in parted if name in required}
         with self._db.writing() as connection:
             found = find_below(connection, runs, source.sync_id, news.gone | bereft)
-            own = self._runs.known(source.sync_id, self._formats) if found else set()  # others look after theirs
+            own = self._runs.known_among(source.sync_id, self._formats, found)  # others look after theirs
             lost = [path for path in found if path in own and not self._is_there(path, news.has)]
             keys = self._runs.mark_gone(connection, source.scope, lost, at=self._clock())
             versions = find_below(connection, artifacts, source.sync_id, news.gone)

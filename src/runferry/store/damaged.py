@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from runferry.store.db import split, upsert
 from runferry.store.tables import damaged_documents
 
+_DAMAGED = select(damaged_documents.c.path, damaged_documents.c.message).where(
+    damaged_documents.c.sync_id == bindparam("sync_id")
+)
+
 
 def list_damaged(connection: Connection, sync_id: int) -> dict[str, str]:
     """Return what is wrong with a sync's documents, by their paths."""
-    query = select(damaged_documents.c.path, damaged_documents.c.message)
-    return {path: why for path, why in connection.execute(query.where(damaged_documents.c.sync_id == sync_id))}
+    return {path: why for path, why in connection.execute(_DAMAGED, {"sync_id": sync_id})}
 
 
 def note_damaged(connection: Connection, sync_id: int, whole: Iterable[str], damaged: Mapping[str, str]) -> None:

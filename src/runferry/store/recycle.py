@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, exists, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, bindparam, delete, exists, or_, select, true, update
 
 from runferry.store.db import Database, split, upsert
 from runferry.store.tables import (
@@ -140,11 +140,8 @@ def find_recycled(connection: Connection, server_id: int, found: Mapping[str, st
     """
     deleted: dict[str, float] = {}
     for part in split(found):
-        in_bin = select(recycled_runs).where(
-            recycled_runs.c.server_id == server_id,
-            or_(recycled_runs.c.remote_dir.in_(part), recycled_runs.c.run_id.in_([found[path] for path in part])),
-        )
-        rows = connection.execute(in_bin).all()
+        asked = {"server_id": server_id, "directories": part, "ids": [found[path] for path in part]}
+        rows = connection.execute(_IN_BIN, asked).all()
         deleted |= {row.remote_dir: row.deleted_at for row in rows if row.remote_dir in found}
         moved = [row for row in rows if row.remote_dir not in found and not _is_live(connection, server_id, row)]
         for row in moved:
@@ -184,6 +181,13 @@ def find_refused_paths(refused: Iterable[str], root: str) -> frozenset[str]:
 
 
 _KEYS = ("server_id", "remote_dir")
+_IN_BIN = select(recycled_runs).where(
+    recycled_runs.c.server_id == bindparam("server_id"),
+    or_(
+        recycled_runs.c.remote_dir.in_(bindparam("directories", expanding=True)),
+        recycled_runs.c.run_id.in_(bindparam("ids", expanding=True)),
+    ),
+)
 
 
 def _is_at(table: Table, place: Place) -> ColumnElement[bool]:

@@ -11,10 +11,19 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from runferry.store.db import split
 from runferry.store.tables import runs
+
+_LIVE_KEYS = select(runs.c.remote_dir, runs.c.key).where(
+    runs.c.server_id == bindparam("server_id"),
+    runs.c.remote_dir.in_(bindparam("directories", expanding=True)),
+    runs.c.gone_at.is_(None),
+)
+_HOLDERS = select(runs.c.key, runs.c.remote_dir, runs.c.gone_at).where(
+    runs.c.key.in_(bindparam("keys", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +65,18 @@ def _mark(base: str, directory: str) -> str:
 def _load_live_keys(connection: Connection, server_id: int, directories: Iterable[str]) -> dict[str, str]:
     keys: dict[str, str] = {}
     for part in split(directories):
-        query = select(runs.c.remote_dir, runs.c.key).where(
-            runs.c.server_id == server_id, runs.c.remote_dir.in_(part), runs.c.gone_at.is_(None)
-        )
-        keys.update({row.remote_dir: row.key for row in connection.execute(query)})
+        rows = connection.execute(_LIVE_KEYS, {"server_id": server_id, "directories": part})
+        keys.update((directory, key) for directory, key in rows)
     return keys
 
 
 def _load_holders(connection: Connection, keys: Iterable[str]) -> dict[str, _Holder]:
     holders: dict[str, _Holder] = {}
     for part in split(keys):
-        query = select(runs.c.key, runs.c.remote_dir, runs.c.gone_at).where(runs.c.key.in_(part))
-        for row in connection.execute(query):
-            is_live = row.gone_at is None
-            if is_live or row.key not in holders:
-                holders[row.key] = _Holder(row.remote_dir, is_live)
+        for key, directory, gone_at in connection.execute(_HOLDERS, {"keys": part}):
+            is_live = gone_at is None
+            if is_live or key not in holders:
+                holders[key] = _Holder(directory, is_live)
     return holders
 
 

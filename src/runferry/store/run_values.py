@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from runferry.model import Run
-from runferry.store.db import split
+from runferry.store.db import split, upsert_plainly
 from runferry.store.run_facts import (
     find_artifact_places,
     find_score,
@@ -28,36 +28,38 @@ def derive_columns(run: Run, key: str) -> dict[str, object]:
     }
 
 
-def write_facts(connection: Connection, sync_id: int, server_id: int, found: Sequence[Run]) -> None:
-    """Bring values and artifact places of these runs, whose rows are there, in step."""
-    by_path = {run.path: run for run in found}
-    values: list[dict[str, object]] = []
-    places: list[dict[str, object]] = []
-    for row_id, path in _find_ids(connection, sync_id, by_path).items():
-        run = by_path[path]
-        values += [{"run_id": row_id, "key": key, "value": value} for key, value in find_values(run).items()]
-        places += [
-            {"run_id": row_id, "server_id": server_id, "relation": relation, "place": place}
-            for relation, place in find_artifact_places(run.assets)
-        ]
-    _insert(connection, run_values, values)
-    _insert(connection, run_artifacts, places)
+def write_facts(
+    connection: Connection, sync_id: int, server_id: int, found: Sequence[Run], *, outdated: Iterable[int]
+) -> None:
+    """Bring values and artifact places of these runs, whose rows are there, in step; ``outdated`` rows had some."""
+    _forget(connection, outdated)
+    ids = _find_ids(connection, sync_id, [run.path for run in found])
+    values: list[tuple[object, ...]] = []
+    places: list[tuple[object, ...]] = []
+    for run in {run.path: run for run in found}.values():
+        row_id = ids[run.path]
+        values += [(row_id, key, value) for key, value in find_values(run).items()]
+        places += [(row_id, *place, server_id) for place in find_artifact_places(run.assets)]
+    upsert_plainly(connection, run_values, _VALUE, values, keys=_VALUE[:2])
+    upsert_plainly(connection, run_artifacts, _PLACE, places, keys=_PLACE[:3])
 
 
-def _find_ids(connection: Connection, sync_id: int, paths: Mapping[str, Run]) -> dict[int, str]:
-    """Return the row ids, and forget what was derived for them before."""
-    found: dict[int, str] = {}
+_VALUE = ("run_id", "key", "value")
+_PLACE = ("run_id", "relation", "place", "server_id")
+_IDS = select(runs.c.path, runs.c.id).where(
+    runs.c.sync_id == bindparam("sync_id"), runs.c.path.in_(bindparam("paths", expanding=True))
+)
+
+
+def _find_ids(connection: Connection, sync_id: int, paths: Iterable[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
     for part in split(paths):
-        rows = connection.execute(
-            select(runs.c.id, runs.c.path).where(runs.c.sync_id == sync_id, runs.c.path.in_(part))
-        )
-        ids = {row.id: row.path for row in rows}
-        for table in (run_values, run_artifacts):
-            connection.execute(delete(table).where(table.c.run_id.in_(ids)))
-        found |= ids
+        rows = connection.execute(_IDS, {"sync_id": sync_id, "paths": part})
+        found.update((path, row_id) for path, row_id in rows)
     return found
 
 
-def _insert(connection: Connection, table: Table, rows: list[dict[str, object]]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
+def _forget(connection: Connection, row_ids: Iterable[int]) -> None:
+    for part in split(row_ids):
+        for table in (run_values, run_artifacts):
+            connection.execute(delete(table).where(table.c.run_id.in_(part)))

@@ -10,11 +10,25 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, delete, exists, func, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Subquery,
+    bindparam,
+    delete,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from runferry.errors import Ambiguous, NotFound, RunferryError
 from runferry.model import Liveness, ProcessQuestion, ProcessState, Run, RunStatus
-from runferry.store.db import Database, split, upsert
+from runferry.store.db import Database, split, upsert_plainly
 from runferry.store.recycle import find_recycled, is_restorable
 from runferry.store.run_keys import assign_keys
 from runferry.store.run_list import (
@@ -38,6 +52,7 @@ _LIVENESS = ("liveness", "liveness_evidence", "liveness_checked_at")
 _WRITER = ("status", "pid", "hostname", "started_at")  # another of these is another process
 _NEVER = 253_402_300_799.0
 _UNSHOWN = (*_DOCUMENTS, "best_score", "tags", "search", "state", "length")
+_WRITTEN = tuple(column.name for column in runs.c if column is not runs.c.id and column.computed is None)
 _NARROW = [column for column in runs.c if column.name not in _UNSHOWN]
 
 
@@ -243,8 +258,17 @@ class RunStore:
     def known(self, sync_id: int, formats: Collection[str]) -> set[str]:
         """Return the directories of one sync's runs of these formats that are not gone."""
         with self._db.reading() as connection:
-            query = select(runs.c.path, runs.c.format).where(runs.c.sync_id == sync_id, runs.c.gone_at.is_(None))
-            return {path for path, name in connection.execute(query) if name in formats}
+            rows = connection.execute(_KNOWN, {"sync_id": sync_id})
+            return {path for path, name in rows if name in formats}
+
+    def known_among(self, sync_id: int, formats: Collection[str], paths: Iterable[str]) -> set[str]:
+        """Do as ``known`` does for some directories."""
+        found: set[str] = set()
+        with self._db.reading() as connection:
+            for part in split(paths):
+                rows = connection.execute(_KNOWN_AMONG, {"sync_id": sync_id, "paths": part})
+                found.update(path for path, name in rows if name in formats)
+        return found
 
     def list_paths(self, connection: Connection, sync_id: int, formats: Collection[str]) -> list[str]:
         """Return the directories of one sync's runs of these formats, gone ones included."""
@@ -257,7 +281,7 @@ class RunStore:
 
     def upsert(self, connection: Connection, scope: SyncScope, found: Sequence[Run]) -> list[str]:
         """Bring the rows of ``found`` in step, bring back those that were gone; return the keys of what changed."""
-        label = connection.execute(select(servers.c.label).where(servers.c.id == scope.server_id)).scalar_one()
+        label = connection.execute(_LABEL, {"server_id": scope.server_id}).scalar_one()
         before = {row.path: row for row in _load_rows(connection, scope.sync_id, (run.path for run in found))}
         places = {scope.remote_dir(run.path): run.id for run in found}
         recycled = find_recycled(connection, scope.server_id, places)
@@ -268,8 +292,11 @@ class RunStore:
             row = _make_row(run, scope, keys[directory]) | {"recycled_at": recycled.get(directory)}
             if _carry_liveness(row, before.get(run.path)):
                 changed[run.path] = row
-        upsert(connection, runs, list(changed.values()), keys=["sync_id", "path"])
-        write_facts(connection, scope.sync_id, scope.server_id, [run for run in found if run.path in changed])
+        rows = [tuple(row[name] for name in _WRITTEN) for row in changed.values()]
+        upsert_plainly(connection, runs, _WRITTEN, rows, keys=("sync_id", "path"))
+        outdated = [before[path].id for path in changed if path in before]
+        told = [run for run in found if run.path in changed]
+        write_facts(connection, scope.sync_id, scope.server_id, told, outdated=outdated)
         return [str(row["key"]) for row in changed.values()]
 
     def forget(self, connection: Connection, sync_id: int, paths: Collection[str]) -> list[str]:
@@ -293,6 +320,13 @@ class RunStore:
             connection.execute(update(runs).where(is_meant).values(gone_at=at))
         return keys
 
+
+# What every commit asks is made once: making it takes longer than running it.
+_LABEL = select(servers.c.label).where(servers.c.id == bindparam("server_id"))
+_KNOWN = select(runs.c.path, runs.c.format).where(runs.c.sync_id == bindparam("sync_id"), runs.c.gone_at.is_(None))
+_AMONG = runs.c.path.in_(bindparam("paths", expanding=True))
+_KNOWN_AMONG = _KNOWN.where(_AMONG)
+_IN_DIRECTORIES = select(runs).where(runs.c.sync_id == bindparam("sync_id"), _AMONG)
 
 _OF_SYNC = (syncs.c.mode, syncs.c.remote_root, syncs.c.local_dir, syncs.c.last_sync_at)
 _ROWS: Select[Any] = (
@@ -324,11 +358,8 @@ def _read_row(row: Row[Any]) -> RunRow:
 
 
 def _load_rows(connection: Connection, sync_id: int, paths: Iterable[str]) -> list[Row[Any]]:
-    return [
-        row
-        for part in split(paths)
-        for row in connection.execute(select(runs).where(runs.c.sync_id == sync_id, runs.c.path.in_(part)))
-    ]
+    asked = ({"sync_id": sync_id, "paths": part} for part in split(paths))
+    return [row for one in asked for row in connection.execute(_IN_DIRECTORIES, one)]
 
 
 def _make_row(run: Run, scope: SyncScope, key: str) -> dict[str, object]:

@@ -18,7 +18,7 @@ from runferry.model import Liveness, ProcessState, Run
 from runferry.store.db import Database
 from runferry.store.run_list import SORTS, RunFilter
 from runferry.store.runs import RunRow, RunStore, SyncScope
-from runferry.store.tables import metadata, runs
+from runferry.store.tables import metadata, run_artifacts, run_values, runs
 from runferry.store.verdict import Check, effective_status_of
 
 
@@ -138,6 +138,42 @@ def test_a_directory_that_is_gone_is_gone_for_every_sync(index: Database) -> Non
     assert [row.gone_at for row in list_runs(index)] == [9.0]
     put_runs(index, smart, make_run("r1"))
     assert [(row.gone_at, row.mode) for row in list_runs(index)] == [(None, "smart")]
+
+
+def test_what_a_run_said_before_is_not_found_by_any_more(index: Database) -> None:
+    """Its numbers and artifacts are those of its documents now; another run's stay."""
+    scope = add_sync(index, "gpu1", "/data")
+    lists = {
+        "outputs": [{"archive_path": "/data/archive/blobs/x"}],
+        "datasets": [{"archive_path": "/data/archive/b/y"}],
+    }
+    first, other = (make_run(path, summary={"lr": 0.1, "depth": 3}, assets=lists) for path in ("r1", "r2"))
+    put_runs(index, scope, first, other)
+    put_runs(index, scope, replace(first, summary={"lr": 0.5, "new": True}, assets={"outputs": lists["outputs"]}))
+    values = select(runs.c.path, run_values.c.key, run_values.c.value).join(runs, runs.c.id == run_values.c.run_id)
+    places = select(runs.c.path, run_artifacts.c.relation, run_artifacts.c.place).join(
+        runs, runs.c.id == run_artifacts.c.run_id
+    )
+    with index.reading() as connection:
+        found = {(path, key): value for path, key, value in connection.execute(values)}
+        listed = {tuple(row) for row in connection.execute(places)}
+    assert found == {("r1", "lr"): 0.5, ("r1", "new"): 1.0, ("r2", "lr"): 0.1, ("r2", "depth"): 3.0}
+    made, used = ("created", "archive/blobs/x"), ("used", "archive/b/y")
+    assert listed == {("r1", *made), ("r2", *made), ("r2", *used)}
+
+
+def test_known_are_the_runs_of_one_sync_and_format_that_are_there(index: Database) -> None:
+    mirror, smart = add_sync(index, "gpu1", "/data"), add_sync(index, "gpu1", "/data", mode="smart")
+    put_runs(index, mirror, *(make_run(f"r{number}") for number in range(1200)))
+    put_runs(index, smart, make_run("s1"))
+    lose_runs(index, mirror, "r7")
+    store, name = RunStore(index), make_run("r1").format
+    expected = {f"r{number}" for number in range(1200)} - {"r7"}
+    assert store.known(mirror.sync_id, {name}) == expected
+    assert store.known_among(mirror.sync_id, {name}, [*expected, "r7", "s1", "never"]) == expected
+    assert store.known_among(mirror.sync_id, {name}, ["r7", "r8"]) == {"r8"}
+    assert store.known_among(mirror.sync_id, {"other"}, ["r8"]) == store.known(mirror.sync_id, {"other"}) == set()
+    assert store.known_among(mirror.sync_id, {name}, []) == set()
 
 
 @pytest.fixture
