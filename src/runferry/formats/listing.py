@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 EVENTS = "tfevents"
 """The kind of TensorBoard's files, whose names only contain the word. Other kinds are endings: ``.csv``."""
+
+
+_REMEMBERED = 4096
+"""Names whose kind is kept: those of one run's files come back in the next run."""
+
+
+@lru_cache(_REMEMBERED)
+def _find_kind(name: str) -> str:
+    return EVENTS if ".tfevents." in name else name[name.rfind(".") :].lower() if "." in name else ""
 
 
 class Listing:
@@ -17,21 +27,15 @@ class Listing:
         self._with: dict[str, list[str]] = defaultdict(list)
         self._kinds: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self._children: dict[str, set[str]] = defaultdict(set)
-        self._paths: set[str] = set()
-        for path in paths:
-            if path and path not in self._paths:
-                self._add(path)
+        self._paths = dict.fromkeys(path for path in paths if path)
+        for path in self._paths:
+            directory, _, name = path.rpartition("/")
+            self._names[directory].append(name)
+            self._with[name].append(directory)
+            if kind := _find_kind(name):
+                self._kinds[kind].append((directory, name))
         for directory in list(self._names):
             self._link(directory)
-
-    def _add(self, path: str) -> None:
-        directory, _, name = path.rpartition("/")
-        self._paths.add(path)
-        self._names[directory].append(name)
-        self._with[name].append(directory)
-        kind = EVENTS if ".tfevents." in name else name[name.rfind(".") :].lower() if "." in name else ""
-        if kind:
-            self._kinds[kind].append((directory, name))
 
     def _link(self, directory: str) -> None:
         """Say to every directory above that it holds this one."""

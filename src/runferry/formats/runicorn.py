@@ -128,6 +128,8 @@ def log_files(path: str, has: Has) -> list[str]:
 
 def find_log_run(path: str) -> str | None:
     """Return the directory of a logs.txt."""
+    if not path.endswith(LOGS):
+        return None
     directory, _, name = path.rpartition("/")
     return directory if name == LOGS else None
 

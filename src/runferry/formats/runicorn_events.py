@@ -23,6 +23,7 @@ from runferry.model import MediaItem, SeriesColumn, SeriesKind
 READER = "runicorn-events-1"
 EVENTS = "events.jsonl"
 SOURCE_NAMES: Collection[str] = frozenset({EVENTS})
+_PLACED = f"/{EVENTS}"
 
 DEPTH = 100
 """Levels of lists and objects a value may have; a deeper one is a bad record."""
@@ -42,7 +43,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 def is_source(path: str) -> bool:
     """Say whether a file is called events.jsonl."""
-    return path.endswith("/" + EVENTS) or path == EVENTS
+    return path.endswith(_PLACED) or path == EVENTS
 
 
 def find_run_dir(path: str, is_run_dir: Callable[[str], bool]) -> str | None:

@@ -11,7 +11,7 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -83,6 +83,10 @@ class SeriesIngest:
     def is_source(self, path: str) -> bool:
         """Say by its name alone whether a file may hold series."""
         return any(reader.is_source(path) for reader in self._readers)
+
+    def sources_among(self, paths: Collection[str]) -> list[str]:
+        """Return which of the files may hold series, by their names alone."""
+        return [path for reader in self._readers for path in paths if reader.is_source(path)]
 
     def list_flaws(self, sync_id: int) -> dict[str, Flaw]:
         """Return what was not understood of a sync's files, by their paths."""

@@ -257,9 +257,10 @@ class Logs:
     # Telling
 
     def _note(self, sync_id: int, paths: Collection[str]) -> None:
-        for path in paths:
-            if path.endswith(LOG_ENDS) or any(reader.find_log_run(path) is not None for reader in READERS):
-                self._landed[sync_id, path] = None
+        logs = [path for path in paths if path.endswith(LOG_ENDS)]
+        for reader in READERS:
+            logs += [path for path in paths if reader.find_log_run(path) is not None]
+        self._landed.update(dict.fromkeys((sync_id, path) for path in logs))
         if self._landed:
             self._has_landed.set()
 

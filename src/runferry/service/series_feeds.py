@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -61,7 +61,7 @@ class SeriesFeeds:
         self,
         sync_id: int,
         local_dir: str,
-        paths: Iterable[str],
+        paths: Collection[str],
         *,
         sources: Iterable[str] = (),
         is_bursting: bool = False,
@@ -70,7 +70,7 @@ class SeriesFeeds:
 
         Of ``paths``, those count whose names say that they hold series; ``sources`` are known to.
         """
-        found = [path for path in paths if self._ingest.is_source(path)]
+        found = self._ingest.sources_among(paths)
         found += sources
         feed = self._feeds.get(sync_id)
         if found:
