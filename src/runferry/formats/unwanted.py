@@ -20,39 +20,34 @@ _TEMPORARY = re.compile(
 )
 
 
-def skip_reason(path: str, names_beside: Callable[[str], bool] | None = None) -> str | None:
+def skip_reason(path: str, has: Callable[[str], bool] | None = None) -> str | None:
     """Return a short phrase saying why the file at ``path`` is not worth copying, or None where it is.
 
-    ``names_beside`` tells whether a name exists in the same directory: a database with a journal beside it is
-    being written, and its files, copied one after the other, would not fit each other.
+    ``has`` tells whether a path is there, too: a database with a journal beside it is being written, and its files,
+    copied one after the other, would not fit each other.
     """
-    name = path[path.rfind("/") + 1 :]
-    reason = _judge(name)
-    if reason is not None or not _may_be_database(name):
-        return reason
+    reason, may_be_database = _judge(path[path.rfind("/") + 1 :])
+    return _judge_database(path, has) if may_be_database else reason
+
+
+def _judge_database(path: str, has: Callable[[str], bool] | None) -> str | None:
+    start = path.rfind("/") + 1
+    directory, name = path[:start], path[start:]
     part = _DATABASE_PART.match(name)
-    if part and (_DATABASE.search(part["database"]) or _is_beside(names_beside, part["database"])):
+    if part and (_DATABASE.search(part["database"]) or (has is not None and has(directory + part["database"]))):
         return "part of a live database"
-    if _DATABASE.search(name) and any(_is_beside(names_beside, name + suffix) for suffix in _DATABASE_PARTS):
+    if has is not None and _DATABASE.search(name) and any(has(path + suffix) for suffix in _DATABASE_PARTS):
         return "a live database: its journal lies beside it"
     return None
 
 
 @lru_cache(_REMEMBERED)
-def _judge(name: str) -> str | None:
+def _judge(name: str) -> tuple[str | None, bool]:
+    """Return why a name alone tells that it is unwanted, and, if it does not, whether it may be of a database."""
     if name.endswith(".lock"):
-        return "a lock file"
+        return "a lock file", False
     if _TEMPORARY.search(name):
-        return "a temporary file"
+        return "a temporary file", False
     if name == "runicorn.db":
-        return "a live database; the files beside it tell the same"
-    return None
-
-
-@lru_cache(_REMEMBERED)
-def _may_be_database(name: str) -> bool:
-    return _DATABASE.search(name) is not None or _DATABASE_PART.match(name) is not None
-
-
-def _is_beside(names_beside: Callable[[str], bool] | None, name: str) -> bool:
-    return names_beside is not None and names_beside(name)
+        return "a live database; the files beside it tell the same", False
+    return None, _DATABASE.search(name) is not None or _DATABASE_PART.match(name) is not None

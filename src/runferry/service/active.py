@@ -234,7 +234,7 @@ class ActiveSync:
             tree=make_tree(self.record, self._places),
             state=SyncState(self._places.db, spec.sync_id),
             wants=self._wants if spec.mode is Mode.SMART else self._wants_all,
-            skip_reason=find_skip_reason,
+            skip_reason=skip_reason,
             hooks=Hooks(on_progress=self._publish, on_commit=self._absorb, attention=self.attention),
             suspect_since=self._places.durability.suspect_since,
             recovery=recovery,
@@ -361,8 +361,3 @@ def begin_recovery(record: SyncRecord, places: SyncPlaces) -> asyncio.Task[Recov
         in_thread(recover, make_tree(record, places), state, places.durability.suspect_since),
         name=f"recovery of sync {record.id}",
     )
-
-
-def find_skip_reason(path: str, has: Callable[[str], bool]) -> str | None:
-    parent = path[: path.rfind("/") + 1]
-    return skip_reason(path, lambda name: has(parent + name))

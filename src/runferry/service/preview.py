@@ -74,8 +74,7 @@ def measure(path: str, snapshot: Snapshot, formats: Sequence[RunFormat] = FORMAT
     mirror: list[int] = []
     smart: list[int] = []
     for name, entry in entries.items():
-        parent = name[: name.rfind("/") + 1]
-        if entry.kind is not Kind.FILE or skip_reason(name, lambda other, parent=parent: has(parent + other)):  # type: ignore[misc]
+        if entry.kind is not Kind.FILE or skip_reason(name, has):
             continue
         mirror.append(entry.size)
         if name in documents or any(reader.is_metadata(name, entry.size, is_run_dir) for reader in READERS):

@@ -168,5 +168,5 @@ def test_smart_mode_takes_exactly_the_metadata_of_a_root(any_root: Path) -> None
 
 def test_locks_and_live_databases_are_the_only_files_skipped(any_root: Path) -> None:
     names = list_tree(any_root)
-    skipped = {path for path in names if skip_reason(path, lambda _name: False)}
+    skipped = {path for path in names if skip_reason(path, lambda _path: False)}
     assert skipped == {path for path in names if path.endswith(".lock") or path.startswith("runicorn.db")}

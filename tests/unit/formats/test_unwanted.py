@@ -51,20 +51,23 @@ def test_unwanted_files_are_skipped_with_a_reason(name: str) -> None:
     ],
 )
 def test_everything_else_is_copied(name: str) -> None:
-    assert skip_reason(f"run/{name}", lambda _name: False) is None
+    assert skip_reason(f"run/{name}", lambda _path: False) is None
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
 @pytest.mark.parametrize("database", ["mlflow.db", "optuna.sqlite3", "cache.SQLITE"])
 def test_a_database_is_live_while_its_journal_lies_beside_it(database: str, suffix: str) -> None:
-    beside = {database, database + suffix}
+    beside = {f"x/{database}", f"x/{database}{suffix}", "y/another.db", "y/another.db-wal"}
     assert skip_reason(f"x/{database}", beside.__contains__) == "a live database: its journal lies beside it"
     assert skip_reason(f"x/{database}{suffix}", beside.__contains__) == "part of a live database"
     assert skip_reason(f"x/{database}") is None
+    assert skip_reason("x/another.db", beside.__contains__) is None, "the journal lies in another directory"
 
 
 def test_a_journal_beside_a_database_of_any_name_is_part_of_it() -> None:
     assert skip_reason("store-wal", {"store"}.__contains__) == "part of a live database"
+    assert skip_reason("run/store-wal", {"run/store"}.__contains__) == "part of a live database"
+    assert skip_reason("run/store-wal", {"store"}.__contains__) is None
 
 
 @settings(deadline=None)
