@@ -1,13 +1,14 @@
 """Which names and paths of a tree are safe to speak about, how to print the others. It touches no file."""
 
 import re
+from functools import lru_cache
 
 MAX_BYTES = 255
 MAX_DEPTH = 64
 
 _PART = "(?!\\.{1,2}(?:/|\\Z))(?![A-Za-z]:)[^/\\\\\\x00\\ud800-\\udfff]{1,255}"
 _FINE = re.compile(_PART + "\\Z")
-_FINE_PATH = re.compile("%s(?:/%s){0,%d}\\Z" % (_PART, _PART, MAX_DEPTH - 1))
+_FINE_DIRECTORY = re.compile("%s(?:/%s){0,%d}\\Z" % (_PART, _PART, MAX_DEPTH - 2))
 
 
 def decode(name: bytes) -> str:
@@ -20,6 +21,7 @@ def encode(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
+@lru_cache(4096)  # most names come back: those of one run's files in the next run
 def is_fine(name: str) -> bool:
     """Say whether ``name`` can be one part of a path: UTF-8, 1 to 255 bytes, no ``/``, backslash, NUL or
     drive prefix.
@@ -31,9 +33,16 @@ def is_fine_path(path: str) -> bool:
     """Say whether ``path`` is relative, has fine parts only and at most 64 of them; ``""`` (the root) is
     fine.
     """
-    if not path:
-        return True
-    if _FINE_PATH.match(path) is None:
+    directory, slash, name = path.rpartition("/")
+    if not is_fine(name):
+        return not path
+    return not slash or _is_fine_directory(directory)
+
+
+@lru_cache(1024)  # of one directory many files are spoken about, one after the other
+def _is_fine_directory(path: str) -> bool:
+    """Say whether ``path`` has fine parts only, at least one, and may hold another one."""
+    if _FINE_DIRECTORY.match(path) is None:
         return False
     return len(path) < 64 or len(path.encode("utf-8")) == len(path) or all(map(is_fine, path.split("/")))
 

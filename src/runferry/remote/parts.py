@@ -73,11 +73,10 @@ class Assembly:
         if names.depth(directory) >= names.MAX_DEPTH:
             raise wire.Violation("an entry lies too deep")
         prefix = f"{directory}/" if directory else ""
-        for row in group[1]:
-            entry = read_entry(prefix, row)
-            self._upserts[entry.path] = entry
-            if self._began_ns:
-                self._fresh.append(entry)
+        entries = [read_entry(prefix, row) for row in group[1]]
+        self._upserts |= {entry.path: entry for entry in entries}
+        if self._began_ns:
+            self._fresh += entries
 
     def _finish(self, end: object) -> Change:
         if not isinstance(end, dict):
@@ -108,15 +107,15 @@ def read_entry(prefix: str, row: object) -> Entry:
     """Return the entry of one row; ``prefix`` is its checked directory and a slash, or nothing."""
     if not isinstance(row, list) or not 8 <= len(row) <= 9:
         raise wire.Violation("a malformed entry")
-    name, kind, size, mtime, ctime, inode, device, links = row[:8]
-    for value in row[1:8]:
-        if type(value) is not int:
-            raise wire.Violation("an entry's number is none")
+    name, kind, size, mtime, ctime, inode, device, links, target = row if len(row) == 9 else (*row, None)
+    if not (
+        int is type(kind) is type(size) is type(mtime) is type(ctime) is type(inode) is type(device) is type(links)
+    ):
+        raise wire.Violation("an entry's number is none")
     if type(name) is not str or not names.is_fine(name) or not 0 <= kind <= 3 or links > MOST_SIGNED:
         raise wire.Violation("an entry that cannot be")
     version = check_version(Version(size, mtime, ctime, inode, device))
-    target = clean(row[8]) if len(row) == 9 and row[8] is not None else None
-    return Entry(prefix + name, KINDS[kind], version, links, target)
+    return Entry(prefix + name, KINDS[kind], version, links, None if target is None else clean(target))
 
 
 def read_version(value: object) -> Version:
@@ -130,12 +129,13 @@ def read_version(value: object) -> Version:
 
 def check_version(version: Version) -> Version:
     """Return ``version``; raise Violation where no file can have it (nor the index hold it)."""
+    size, mtime_ns, ctime_ns, inode, device = version
     if (
-        0 <= version.size <= MOST_SIGNED
-        and -MOST_SIGNED <= version.mtime_ns <= MOST_SIGNED
-        and -MOST_SIGNED <= version.ctime_ns <= MOST_SIGNED
-        and 0 <= version.inode <= MOST_UNSIGNED
-        and 0 <= version.device <= MOST_UNSIGNED
+        0 <= size <= MOST_SIGNED
+        and -MOST_SIGNED <= mtime_ns <= MOST_SIGNED
+        and -MOST_SIGNED <= ctime_ns <= MOST_SIGNED
+        and 0 <= inode <= MOST_UNSIGNED
+        and 0 <= device <= MOST_UNSIGNED
     ):
         return version
     raise wire.Violation("a version that cannot be")

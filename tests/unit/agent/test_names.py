@@ -29,6 +29,12 @@ def test_paths_are_relative_and_not_too_deep() -> None:
     assert not any(names.is_fine_path(path) for path in ("/a", "a/", "a//b", "a/../b", "./a"))
 
 
+@given(st.lists(st.sampled_from(["a", "", ".", "..", "C:", "a\\b", "ü" * 127, "ü" * 128, "\ud800", "a\0"]), max_size=5))
+def test_a_path_is_as_fine_as_its_parts(parts: list[str]) -> None:
+    path = "/".join(parts)
+    assert names.is_fine_path(path) == (path == "" or all(map(names.is_fine, parts)))
+
+
 @given(st.binary(min_size=1, max_size=40).filter(lambda name: b"/" not in name and b"\0" not in name))
 def test_any_name_a_server_can_have_goes_to_text_and_back(name: bytes) -> None:
     text = names.decode(name)
