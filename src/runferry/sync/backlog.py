@@ -6,10 +6,11 @@ A path is in at most one worker's hands. What is asked of it meanwhile is rememb
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
 
 from runferry.remote.base import Priority
-from runferry.sync.plan import Step, priority_of
+from runferry.sync.plan import SMALL, Step, priority_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Backlog:
     """Pending steps and the totals that progress shows. Totals start over whenever everything has been done."""
 
     def __init__(self) -> None:
-        self._lanes: dict[Step | Priority, dict[str, int]] = {}
+        self._lanes: defaultdict[Step | Priority, dict[str, int]] = defaultdict(dict)
         self._lane_of: dict[str, Step | Priority] = {}
         self._in_hand: dict[str, int] = {}
         self._hands: dict[str, Step | Priority] = {}
@@ -61,11 +62,12 @@ class Backlog:
             return
         if self.is_empty:
             self.files_done = self.files_total = self.bytes_done = self.bytes_total = 0
-        self.drop(path)
+        if path in self._lane_of:
+            self.drop(path)
         lane: Step | Priority = step
-        if step is Step.SMALL:
+        if step is SMALL:
             lane = Priority.TAIL if is_urgent else priority_of(path, size)
-        self._lanes.setdefault(lane, {})[path] = size
+        self._lanes[lane][path] = size
         self._lane_of[path] = lane
         self.files_total += 1
         self.bytes_total += size
@@ -117,15 +119,18 @@ class Backlog:
         async with self._changed:
             await self._changed.wait_for(lambda: any(self._lanes.get(lane) for lane in lanes))
             lane = next(lane for lane in lanes if self._lanes.get(lane))
+            waiting = self._lanes[lane]
             taken: dict[str, int] = {}
             total = 0
-            for path, length in self._lanes[lane].items():
+            for path, length in waiting.items():
                 if len(taken) >= files or (taken and total + length > size):
                     break
                 taken[path] = length
                 total += length
-            for path, length in taken.items():
-                self._take(path, lane, length)
+            for path in taken:
+                del waiting[path], self._lane_of[path]
+            self._in_hand |= taken
+            self._hands |= dict.fromkeys(taken, lane)
             return Batch(tuple(taken), total, lane)
 
     def finish(self, path: str) -> bool:

@@ -7,6 +7,7 @@ the revisits. ``session`` moves the bytes.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from runferry.sync.backlog import Backlog
 from runferry.sync.diff import Difference, apply, difference_of
 from runferry.sync.fetch import Again, Landed, Outcome
 from runferry.sync.journal import Journal
-from runferry.sync.plan import Step, decide
+from runferry.sync.plan import DIRECTORY, GROW, LINK, NOTHING, Step, decide
 from runferry.sync.revisits import Revisits
 from runferry.sync.selection import Selection
 from runferry.sync.telling import Telling
@@ -48,6 +49,7 @@ UNREAD = frozenset({ProblemCode.DENIED, ProblemCode.IO})
 """What of a scan leaves it unknown whether something is there."""
 
 _BENIGN = frozenset({ProblemCode.SKIPPED, ProblemCode.EXCLUDED, ProblemCode.LINK})
+_FILE, _DIR = Kind.FILE, Kind.DIR
 _PATIENT_TRIES = 3
 _REMEMBERED = 10_000
 
@@ -82,7 +84,7 @@ class Copy:
         self._journal = journal
         self._revisits = revisits
         self._twins = Twins()
-        self._names: dict[str, set[str]] = {}  # directory -> paths of the files in it
+        self._names: defaultdict[str, set[str]] = defaultdict(set)  # directory -> paths of the files in it
         self._scan_troubles: dict[str, Problem] = {}
         self._troubles: dict[str, Problem] = {}
         self._skipped: dict[str, Problem] = {}
@@ -135,18 +137,24 @@ class Copy:
         """
         self._clock_ns = change.clock_ns
         difference = difference_of(self.listing, change)
-        is_known = self.listing.__contains__
-        fresh = {entry.path for entry in difference.upserts if not is_known(entry.path)}
+        listed = {entry.path for entry in difference.upserts}
+        fresh = listed.difference(self.listing)
         self._lose(difference, is_doubtful=any(problem.code in UNREAD for problem in change.problems))
         apply(self.listing, difference)
         if len(self.listing) > MOST_ENTRIES:
             raise RemoteFailed(f"More than {MOST_ENTRIES} names are listed below the root; choose a smaller one.")
-        for entry in difference.upserts:
-            self._index(entry)
-            self._scan_troubles.pop(entry.path, None)
+        files = {entry.path for entry in difference.upserts if entry.kind is _FILE}
+        for path in files:
+            self._names[parent(path)].add(path)
+        for path in self._scan_troubles.keys() & listed:
+            del self._scan_troubles[path]
         self._note_scan_problems(change)
-        if change.complete or change.is_part:
-            return self._consider_look(change, difference, fresh)
+        if change.is_part:
+            self._telling.add((entry.path for entry in change.upserts), fresh & files, fresh - files)
+            return self._consider_all(change.upserts)
+        if change.complete:
+            done = self._telling.end(listed.union(difference.removed), self._names)
+            return self._consider_all([entry for path, entry in self.listing.items() if path not in done])
         suspects = {
             entry.path
             for entry in difference.upserts
@@ -154,15 +162,6 @@ class Copy:
         }
         directories = self._consider_all(difference.upserts, suspects)
         return directories + self._consider_all(self._neighbours(fresh))
-
-    def _consider_look(self, change: Change, difference: Difference, fresh: set[str]) -> list[str]:
-        """Consider what a look at the whole root tells, each path as soon as it is told."""
-        if change.is_part:
-            self._telling.add((entry.path for entry in change.upserts), fresh)
-            return self._consider_all(change.upserts)
-        altered = {entry.path for entry in difference.upserts}.union(difference.removed)
-        done = self._telling.end(altered, self._names)
-        return self._consider_all([entry for path, entry in self.listing.items() if path not in done])
 
     def look_again(self, paths: Iterable[str]) -> list[str]:
         """Consider paths whose revisit is due."""
@@ -261,7 +260,7 @@ class Copy:
         doubtful = frozenset(suspects)
         directories = []
         for entry in entries:
-            if self._consider(entry, is_suspect=entry.path in doubtful) is Step.DIRECTORY:
+            if self._consider(entry, is_suspect=entry.path in doubtful) is DIRECTORY:
                 directories.append(entry.path)
         return directories
 
@@ -269,28 +268,30 @@ class Copy:
         """Decide over one listed path and put it where it belongs."""
         path = entry.path
         if not path:
-            return Step.NOTHING
+            return NOTHING
         record = self._journal.records.get(path)
         held = record.held if record else None
         if self._is_left_out(entry):
             self._list_only(entry, record)
-            return Step.NOTHING
-        if held is None and self._is_landed(entry):
+            return NOTHING
+        if held is None and self.unrecorded and self._is_landed(entry):
             adopted = Held(entry.version, b"", record.generation if record else 0, False, time.time())
             self._journal.put(FileRecord(entry, adopted), is_changed=True)
-            return Step.NOTHING
+            return NOTHING
         doubted = is_suspect or (held is not None and held.is_racy)
         step = decide(entry, held, is_suspect=doubted)
-        if step is Step.NOTHING or self._disagreed.get(path) == (entry.version, held and held.version):
+        disagreed = self._disagreed.get(path)
+        if step is NOTHING or (disagreed is not None and disagreed == (entry.version, held and held.version)):
             self._note_agreement(entry, held)
             self._list_only(entry, record)
-            return Step.NOTHING
-        if step is Step.DIRECTORY:
-            return Step.NOTHING if record is not None and record.gone_at is None else step
-        if held is None and self._twins.home_of(entry) is not None:
-            step = Step.LINK
-        elif held is None and self._twins.must_wait(entry):
-            return Step.NOTHING
+            return NOTHING
+        if step is DIRECTORY:
+            return NOTHING if record is not None and record.gone_at is None else step
+        if held is None:
+            if self._twins.home_of(entry) is not None:
+                step = LINK
+            elif entry.links > 1 and self._twins.must_wait(entry):
+                return NOTHING
         self.backlog.add(path, step, size_of_work(step, entry, held), is_urgent=self._selection.is_urgent(path))
         return step
 
@@ -300,7 +301,7 @@ class Copy:
         A landed file gets its remote time, to the nanosecond, when it is complete; so an equal size and time tell.
         A young file is fetched again all the same: its time may not tell its last change.
         """
-        if entry.kind is not Kind.FILE or not self.unrecorded or not entry.version.inode:
+        if entry.kind is not _FILE or not entry.version.inode:
             return False
         found = self.unrecorded.pop(entry.path, None)
         is_young = self._clock_ns - entry.version.mtime_ns < ADOPTED_AFTER_NS
@@ -308,13 +309,14 @@ class Copy:
 
     def _is_left_out(self, entry: Entry) -> bool:
         refusal = self._selection.refuse(entry, self.listing.__contains__)
-        kept = self._skipped.get(entry.path)
         if refusal is not None:
             (self._skipped if refusal.code in _BENIGN else self._troubles)[entry.path] = refusal
-        elif kept is not None and kept.code is not ProblemCode.LINK:
+            return True
+        kept = self._skipped.get(entry.path)
+        if kept is not None and kept.code is not ProblemCode.LINK:
             del self._skipped[entry.path]
-        is_plain = entry.kind is Kind.FILE or entry.kind is Kind.DIR
-        return refusal is not None or not is_plain or not self._selection.wants(entry)
+        is_plain = entry.kind is _FILE or entry.kind is _DIR
+        return not is_plain or not self._selection.wants(entry)
 
     def _list_only(self, entry: Entry, record: FileRecord | None) -> None:
         if record is None or record.entry != entry or record.gone_at is not None:
@@ -444,7 +446,7 @@ class Copy:
                 self.missing_since.setdefault(path, float("inf") if is_doubtful else now)
         for path in list(self._vanished)[: max(0, len(self._vanished) - _REMEMBERED)]:
             del self._vanished[path]
-        for entry in difference.upserts:
+        for entry in difference.upserts if self.missing_since or self._vanished else ():
             self.missing_since.pop(entry.path, None)
             self._vanished.pop(entry.path, None)
         for path in difference.removed:
@@ -460,8 +462,8 @@ class Copy:
             table[problem.path] = problem
 
     def _index(self, entry: Entry) -> None:
-        if entry.kind is Kind.FILE:
-            self._names.setdefault(parent(entry.path), set()).add(entry.path)
+        if entry.kind is _FILE:
+            self._names[parent(entry.path)].add(entry.path)
 
     def _unindex(self, path: str) -> None:
         names = self._names.get(parent(path))
@@ -479,8 +481,8 @@ class Copy:
 
 def size_of_work(step: Step, entry: Entry, held: Held | None) -> int:
     """Return how many bytes a step is expected to move."""
-    if step is Step.LINK:
+    if step is LINK:
         return 0
-    if step is Step.GROW and held is not None:
+    if step is GROW and held is not None:
         return max(0, entry.size - held.version.size)
     return entry.size

@@ -18,7 +18,7 @@ class Difference:
 
 def diff(old: Mapping[str, Entry], new: Mapping[str, Entry], *, unsure: Iterable[str] = ()) -> Difference:
     """Compare two whole listings. What lies below an ``unsure`` directory counts as unchanged, never as removed."""
-    upserts = tuple(entry for path, entry in new.items() if old.get(path) != entry)
+    upserts = tuple(entry for path, entry in new.items() if (known := old.get(path)) is not entry and known != entry)
     doubtful = frozenset(unsure)
     removed = tuple(path for path in old if path not in new and not (doubtful and has_ancestor(path, doubtful)))
     return Difference(upserts, removed)
@@ -43,8 +43,7 @@ def apply(listing: MutableMapping[str, Entry], difference: Difference) -> None:
     """Bring ``listing`` up to date in place."""
     for path in difference.removed:
         listing.pop(path, None)
-    for entry in difference.upserts:
-        listing[entry.path] = entry
+    listing.update((entry.path, entry) for entry in difference.upserts)
 
 
 def has_ancestor(path: str, ancestors: frozenset[str]) -> bool:

@@ -31,24 +31,31 @@ class Step(StrEnum):
     VERIFY = "verify"  # compare digests, and fetch again only where they differ
 
 
+# Looking a member up in its enum costs as much as a call in Python 3.11, and these are needed for every listed file.
+NOTHING, DIRECTORY, SMALL, GROW, BIG, LINK, VERIFY = Step
+_FILE, _DIR = Kind.FILE, Kind.DIR
+_METADATA_LANE, _SMALL_LANE, _BULK_LANE = Priority.METADATA, Priority.SMALL, Priority.BULK
+
+
 def decide(entry: Entry, held: Held | None, *, is_suspect: bool = False) -> Step:
     """Choose the step for a wanted file or directory; ``is_suspect`` asks to look even if the versions are equal."""
-    if entry.kind is Kind.DIR:
-        return Step.DIRECTORY
-    if entry.kind is not Kind.FILE:
-        return Step.NOTHING
-    whole = Step.SMALL if entry.size <= SMALL_FILE else Step.BIG
+    kind, version = entry.kind, entry.version
+    if kind is not _FILE:
+        return DIRECTORY if kind is _DIR else NOTHING
+    size = version.size
+    whole = SMALL if size <= SMALL_FILE else BIG
     if held is None:
         return whole
-    if held.version == entry.version and not is_suspect:
-        return Step.NOTHING
-    can_grow = may_grow(entry.path) and entry.links == 1
-    if held.version == entry.version:
-        return Step.GROW if can_grow else Step.SMALL if whole is Step.SMALL else Step.VERIFY
-    if can_grow and entry.size > held.version.size:
-        return Step.GROW
-    if whole is Step.BIG and entry.size == held.version.size:
-        return Step.VERIFY
+    is_equal = held.version == version
+    if is_equal and not is_suspect:
+        return NOTHING
+    can_grow = entry.links == 1 and may_grow(entry.path)
+    if is_equal:
+        return GROW if can_grow else SMALL if whole is SMALL else VERIFY
+    if can_grow and size > held.version.size:
+        return GROW
+    if whole is BIG and size == held.version.size:
+        return VERIFY
     return whole
 
 
@@ -61,8 +68,8 @@ def may_grow(path: str) -> bool:
 def priority_of(path: str, size: int) -> Priority:
     """Metadata goes before small files, and both before bulk."""
     if size > SMALL_FILE:
-        return Priority.BULK
-    return Priority.METADATA if path.lower().endswith(_METADATA) else Priority.SMALL
+        return _BULK_LANE
+    return _METADATA_LANE if path.lower().endswith(_METADATA) else _SMALL_LANE
 
 
 def is_racy(version: Version, clock_ns: int) -> bool:

@@ -9,6 +9,8 @@ from pathspec import GitIgnoreSpec
 from runferry.model import Entry, Kind, Problem, ProblemCode
 from runferry.sync.spec import SkipReason, SyncSpec, Wants
 
+_FILE, _DIR = Kind.FILE, Kind.DIR
+
 
 class Selection:
     """The user's patterns and limits, what the formats know to be worthless, and what the mode wants."""
@@ -32,10 +34,10 @@ class Selection:
         """Return why a file or directory is never copied here, or None. ``has`` tells what else is listed."""
         path = entry.path
         if self._exclude is not None:
-            name = path + "/" if entry.kind is Kind.DIR else path
+            name = path + "/" if entry.kind is _DIR else path
             if self._exclude.match_file(name):
                 return Problem(path, ProblemCode.EXCLUDED, "excluded by your patterns")
-        if entry.kind is not Kind.FILE:
+        if entry.kind is not _FILE:
             return None
         if self._include is not None and not self._include.match_file(path):
             return Problem(path, ProblemCode.EXCLUDED, "not among your include patterns")
@@ -48,4 +50,4 @@ class Selection:
 
     def wants(self, entry: Entry) -> bool:
         """Say whether a file that is not refused is copied without being asked for."""
-        return entry.kind is Kind.DIR or self._wants(entry.path, entry.size)
+        return entry.kind is _DIR or self._wants(entry.path, entry.version.size)

@@ -18,17 +18,18 @@ class Telling:
 
     def __init__(self) -> None:
         self._considered: set[str] = set()
-        self._new_names: dict[str, int] = {}  # directory -> how many came in the one part that told of any
+        self._new_names: dict[str, int] = {}  # directory -> how many files came in the one part that told of any
 
     def clear(self) -> None:
         self._considered.clear()
         self._new_names.clear()
 
-    def add(self, paths: Iterable[str], fresh: Iterable[str]) -> None:
-        """Take in a part, whose ``paths`` are considered now, the ``fresh`` ones for the first time."""
+    def add(self, paths: Iterable[str], files: Iterable[str], others: Iterable[str] = ()) -> None:
+        """Take in a part, whose ``paths`` are considered now, these ``files`` and ``others`` for the first time."""
         self._considered.update(paths)
-        for directory, count in Counter(map(parent, fresh)).items():
-            self._new_names[directory] = -1 if directory in self._new_names else count
+        counts = Counter(map(parent, files))
+        for directory in counts.keys() | set(map(parent, others)):
+            self._new_names[directory] = -1 if directory in self._new_names else counts[directory]
 
     def end(self, altered: Collection[str], names: Mapping[str, Collection[str]]) -> set[str]:
         """Return what need not be considered again.

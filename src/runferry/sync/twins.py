@@ -29,10 +29,11 @@ class Twins:
 
         A racy one may have changed unseen since: it can lend its bytes only to another name of the same file.
         """
-        home, is_racy = self._homes.get(entry.version, (entry.path, False))
-        if home == entry.path or (is_racy and entry.links < 2):
+        found = self._homes.get(entry.version)
+        if found is None:
             return None
-        return home
+        home, is_racy = found
+        return None if home == entry.path or (is_racy and entry.links < 2) else home
 
     def forget_home(self, version: Version) -> None:
         self._homes.pop(version, None)

@@ -18,6 +18,19 @@ def test_what_came_in_one_part_is_done() -> None:
     assert telling.end([], names_of("a/1", "a/2")) == {"a", "a/1", "a/2"}
 
 
+def test_a_directory_beside_the_files_makes_no_difference() -> None:
+    telling = Telling()
+    telling.add(["a", "a/1", "a/b"], ["a/1"], ["a", "a/b"])
+    assert telling.end([], names_of("a/1")) == {"a", "a/1", "a/b"}
+
+
+def test_one_that_comes_in_another_part_does() -> None:
+    telling = Telling()
+    telling.add(["a/1", "b/1"], ["a/1", "b/1"])
+    telling.add(["a/b"], [], ["a/b"])
+    assert telling.end([], names_of("a/1", "b/1")) == {"a/b", "b/1"}
+
+
 def test_a_directory_in_two_parts_is_looked_at_again_as_a_whole() -> None:
     telling = Telling()
     telling.add(["a/1", "b/1"], ["a/1", "b/1"])
