@@ -58,11 +58,11 @@ class Audit:
         text, now = text[:LONGEST], self.clock()
         kept = self._lasting if kind in LASTING else self._entries
         last = kept[-1] if kept else None
-        if last is not None and (last.kind, last.text) == (kind, text):
+        if last is not None and last.text == text and last.kind == kind:
             last.times += 1
             last.bytes += size
             last.until = now
             return last
-        entry = AuditEntry(next(self._numbers), now, kind, text, bytes=size, until=now)
+        entry = AuditEntry(next(self._numbers), now, kind, text, 1, size, now)
         kept.append(entry)
         return entry
