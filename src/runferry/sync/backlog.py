@@ -138,11 +138,12 @@ class Backlog:
         self.files_done += 1
         self._in_hand.pop(path, None)
         self._hands.pop(path, None)
-        if self.is_empty:
+        if not self._in_hand and not self._lane_of:
             self.bytes_done = self.bytes_total  # what was verified, and found equal, did not have to move
-        asked = path in self._asked_again
+        if path not in self._asked_again:
+            return False
         self._asked_again.discard(path)
-        return asked
+        return True
 
     def _take(self, path: str, lane: Step | Priority, size: int) -> None:
         del self._lanes[lane][path]

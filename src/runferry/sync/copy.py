@@ -323,18 +323,19 @@ class Copy:
             self._journal.put(record._replace(entry=entry, gone_at=None) if record else FileRecord(entry))
 
     def _settle_landed(self, landed: Landed, entry: Entry | None) -> None:
-        path = landed.path
-        held = self._number(landed)
+        path, held, is_changed, copied, appended, clock_ns = landed
+        held = self._number(path, held)
         self._troubles.pop(path, None)
         self._tries.pop(path, None)
-        self._read_at_ns[path] = landed.clock_ns
-        self.counters.copied_files += landed.is_changed and not landed.appended
-        self.counters.copied_bytes += landed.copied
-        self.counters.appended_bytes += landed.appended
+        self._read_at_ns[path] = clock_ns
+        counters = self.counters
+        counters.copied_files += is_changed and not appended
+        counters.copied_bytes += copied
+        counters.appended_bytes += appended
         if entry is None:
             self._settle_orphan(landed)
             return
-        self._journal.put(FileRecord(entry, held), is_changed=landed.is_changed)
+        self._journal.put(FileRecord(entry, held), is_changed=is_changed)
         self._twins.settle(path, held)
         if held.is_racy:
             self._revisits.plan(path, LOOK_AGAIN_RACY)
@@ -342,16 +343,16 @@ class Copy:
             self._disagreed.pop(path, None)
             self._unmet.pop(path, None)
         elif held.version.size < entry.size:
-            self._settle_lag(entry, held, is_changed=landed.is_changed)
+            self._settle_lag(entry, held, is_changed=is_changed)
         else:
             self._settle_disagreement(entry, held)
 
-    def _number(self, landed: Landed) -> Held:
+    def _number(self, path: str, held: Held) -> Held:
         """Return what is held now, counted on from what was held before it was let go."""
-        before = self._journal.records.get(landed.path)
+        before = self._journal.records.get(path)
         if before is None or before.held is not None:
-            return landed.held
-        return landed.held._replace(generation=max(landed.held.generation, before.generation))
+            return held
+        return held._replace(generation=max(held.generation, before.generation))
 
     def _settle_disagreement(self, entry: Entry, held: Held) -> None:
         """The read was newer than the listing, usually, and the news is on its way; or the news has overtaken the read.
