@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, lru_cache
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -170,19 +170,29 @@ def upsert_plainly(
     The driver gets them as they are. Numbers, text and bytearrays it takes at once, while None, booleans and bytes cost
     it several times as much: of these there should be few.
     """
-    if rows:
-        statement = _write_upsert(connection.dialect, table, tuple(columns), tuple(keys), tuple(empty))
-        connection.exec_driver_sql(statement, list(rows))
+    one, many, at_once = _write_upsert(connection.dialect, table, tuple(columns), tuple(keys), tuple(empty))
+    whole = len(rows) - len(rows) % at_once
+    if whole:
+        parts = [tuple(chain.from_iterable(rows[at : at + at_once])) for at in range(0, whole, at_once)]
+        connection.exec_driver_sql(many, parts)
+    if rows[whole:]:
+        connection.exec_driver_sql(one, list(rows[whole:]))
+
+
+_VALUES = 900
+"""Values that one statement takes, at most: SQLite's builds of long ago took no more than 999."""
 
 
 @lru_cache(maxsize=64)
 def _write_upsert(
     dialect: Dialect, table: Table, columns: tuple[str, ...], keys: tuple[str, ...], empty: tuple[str, ...]
-) -> str:
-    """Write it once, as ``_make_upsert`` makes it once."""
+) -> tuple[str, str, int]:
+    """Write the statement for one row, and the one for many and for how many; once, as ``_make_upsert`` does."""
     chosen = tuple(name for name in (*columns, *empty) if name not in keys)
     statement = _make_upsert(dialect.name, table, keys, chosen)
-    return str(statement.compile(dialect=dialect, column_keys=list(columns)))
+    one = str(statement.compile(dialect=dialect, column_keys=list(columns)))
+    row, at_once = f"({', '.join('?' * len(columns))})", max(1, _VALUES // len(columns))
+    return one, one.replace(row, ", ".join([row] * at_once), 1), at_once
 
 
 @cache

@@ -18,7 +18,7 @@ from sqlalchemy.schema import CreateTable
 
 from runferry.errors import DiskFull, RunferryError
 from runferry.store import migrations
-from runferry.store.db import MAPPED, Database, upsert
+from runferry.store.db import MAPPED, Database, upsert, upsert_plainly
 from runferry.store.migrations import HEAD
 from runferry.store.run_list import RunFilter
 from runferry.store.runs import RunStore
@@ -254,6 +254,19 @@ def test_upsert_inserts_updates_and_leaves_alone(database: Database) -> None:
     with database.writing() as connection:
         upsert(connection, facts, rows, keys=["name"])
     assert read_facts(database) == {"a": "2", "b": "3"}
+    database.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, 449, 450, 451, 2001])
+def test_plain_rows_are_inserted_and_updated_however_many_there_are(database: Database, count: int) -> None:
+    database.open()
+    write_fact(database, "0", "old")
+    expected = {"0": "old"} | {str(number): f"new {number}" for number in range(count)}
+    for _ in range(2):
+        with database.writing() as connection:
+            rows = [(str(number), f"new {number}") for number in range(count)]
+            upsert_plainly(connection, facts, ("name", "value"), rows, keys=("name",))
+        assert read_facts(database) == expected
     database.close()
 
 

@@ -55,6 +55,18 @@ def test_every_kind_of_record_takes_the_place_of_every_other(state: SyncState) -
         assert state.load() == {"r/a": after}
 
 
+def test_thousands_of_records_of_every_kind_are_committed_at_once(state: SyncState) -> None:
+    numbers = range(1000)
+    for shift in (0, 1, 2):  # each path holds another kind than before
+        expected: dict[str, FileRecord] = {}
+        for number in numbers:
+            path = f"r/{number}"
+            records = make_records(path)
+            expected[path] = records[(number + shift) % len(records)]
+        state.commit(list(expected.values()))
+        assert state.load() == expected
+
+
 def test_forgotten_paths_are_dropped_and_come_back_as_new(state: SyncState) -> None:
     first, second = make_records("r/a")[4], make_records("r/b")[3]
     state.commit([first, second])
