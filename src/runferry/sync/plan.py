@@ -52,7 +52,8 @@ def decide(entry: Entry, held: Held | None, *, is_suspect: bool = False) -> Step
     can_grow = entry.links == 1 and may_grow(entry.path)
     if is_equal:
         return GROW if can_grow else SMALL if whole is SMALL else VERIFY
-    if can_grow and size > held.version.size:
+    is_overtaken = version.ctime_ns < held.version.ctime_ns  # read since: as listed, it would go backwards
+    if can_grow and (size > held.version.size or is_overtaken):
         return GROW
     if whole is BIG and size == held.version.size:
         return VERIFY

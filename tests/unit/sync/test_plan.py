@@ -38,6 +38,13 @@ def test_a_log_that_grew_is_appended_to_and_one_that_shrank_is_read_anew() -> No
     assert decide(Entry("logs.txt", Kind.FILE, Version(5, 6, 6, 7, 1)), held(old)) is Step.SMALL
 
 
+def test_a_log_of_which_more_was_read_than_is_listed_yet_is_read_on() -> None:
+    """Fetched as it is listed, the copy would go backwards."""
+    read, big = Version(SMALL_FILE + 50, 9, 9, 7, 1), SMALL_FILE + 1
+    assert decide(Entry("logs.txt", Kind.FILE, Version(big, 5, 5, 7, 1)), held(read)) is Step.GROW
+    assert decide(Entry("logs.txt", Kind.FILE, Version(big, 11, 11, 7, 1)), held(read)) is Step.BIG
+
+
 def test_a_log_with_two_names_is_never_appended_to_in_place() -> None:
     entry = Entry("logs.txt", Kind.FILE, Version(20, 6, 6, 7, 1), links=2)
     assert decide(entry, held(Version(10, 5, 5, 7, 1))) is Step.SMALL
