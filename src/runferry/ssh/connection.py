@@ -23,6 +23,7 @@ from runferry.ssh.hostkeys import HostKeys
 from runferry.ssh.identities import Identities
 from runferry.ssh.link import WINDOW, Link, Passed, close_hops, close_proxy
 from runferry.ssh.login import Ask, Login, Prompts
+from runferry.ssh.network import Network
 from runferry.ssh.proxycommand import ProxyProcess
 from runferry.ssh.sshconfig import Hop, Route
 from runferry.ssh.target import Target, parse_location, parse_target
@@ -131,8 +132,8 @@ class Opening:
             if self.hop.proxy_command:
                 proxy = await ProxyProcess.start(self.hop.proxy_command)
                 options["sock"] = proxy.socket
-            elif before is not None:
-                options["tunnel"] = Tunnel(before.connection)
+            else:
+                options["tunnel"] = Tunnel(before.connection) if before is not None else Network()
             return await connect(self.hop, login, options), proxy
         except (asyncssh.Error, OSError, ValueError) as error:
             complaint = await proxy.complaint() if proxy is not None else ""
