@@ -5,6 +5,7 @@ from functools import lru_cache
 
 MAX_BYTES = 255
 MAX_DEPTH = 64
+_LONGEST = MAX_DEPTH * (MAX_BYTES + 1)
 
 _PART = "(?!\\.{1,2}(?:/|\\Z))(?![A-Za-z]:)[^/\\\\\\x00\\ud800-\\udfff]{1,255}"
 _FINE = re.compile(_PART + "\\Z")
@@ -21,11 +22,15 @@ def encode(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
-@lru_cache(4096)  # most names come back: those of one run's files in the next run
 def is_fine(name: str) -> bool:
     """Say whether ``name`` can be one part of a path: UTF-8, 1 to 255 bytes, no ``/``, backslash, NUL or
     drive prefix.
     """
+    return len(name) <= MAX_BYTES and _is_fine(name)  # what is longer is not remembered
+
+
+@lru_cache(4096)  # most names come back: those of one run's files in the next run
+def _is_fine(name: str) -> bool:
     return _FINE.match(name) is not None and (len(name) < 64 or len(name.encode("utf-8")) <= MAX_BYTES)
 
 
@@ -36,7 +41,7 @@ def is_fine_path(path: str) -> bool:
     directory, slash, name = path.rpartition("/")
     if not is_fine(name):
         return not path
-    return not slash or _is_fine_directory(directory)
+    return not slash or (len(directory) < _LONGEST and _is_fine_directory(directory))
 
 
 @lru_cache(1024)  # of one directory many files are spoken about, one after the other

@@ -29,6 +29,14 @@ def test_paths_are_relative_and_not_too_deep() -> None:
     assert not any(names.is_fine_path(path) for path in ("/a", "a/", "a//b", "a/../b", "./a"))
 
 
+def test_what_is_too_long_leaves_nothing_behind() -> None:
+    before = names._is_fine.cache_info().currsize, names._is_fine_directory.cache_info().currsize
+    assert not names.is_fine("a" * 100_000)
+    assert not names.is_fine_path("a" * 100_000 + "/b")
+    assert not names.is_fine_path("/".join("a" * 100_000) + "/b/" + "c" * 256)
+    assert (names._is_fine.cache_info().currsize, names._is_fine_directory.cache_info().currsize) == before
+
+
 @given(st.lists(st.sampled_from(["a", "", ".", "..", "C:", "a\\b", "ü" * 127, "ü" * 128, "\ud800", "a\0"]), max_size=5))
 def test_a_path_is_as_fine_as_its_parts(parts: list[str]) -> None:
     path = "/".join(parts)
