@@ -128,7 +128,8 @@ class Copy:
                     self.missing_since.setdefault(path, record.gone_at)
             if record.gone_at is None and path not in self.listing:
                 self.listing[path] = record.entry
-                self._index(record.entry)
+                if record.entry.kind is _FILE:
+                    self._index(path)
 
     def absorb(self, change: Change) -> list[str]:
         """Take in a change; returns the directories that must be created locally.
@@ -145,7 +146,7 @@ class Copy:
             raise RemoteFailed(f"More than {MOST_ENTRIES} names are listed below the root; choose a smaller one.")
         files = {entry.path for entry in difference.upserts if entry.kind is _FILE}
         for path in files:
-            self._names[parent(path)].add(path)
+            self._index(path)
         for path in self._scan_troubles.keys() & listed:
             del self._scan_troubles[path]
         self._note_scan_problems(change)
@@ -462,9 +463,8 @@ class Copy:
             table = self._skipped if problem.code in _BENIGN else self._scan_troubles
             table[problem.path] = problem
 
-    def _index(self, entry: Entry) -> None:
-        if entry.kind is _FILE:
-            self._names[parent(entry.path)].add(entry.path)
+    def _index(self, path: str) -> None:
+        self._names[parent(path)].add(path)
 
     def _unindex(self, path: str) -> None:
         names = self._names.get(parent(path))
