@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from hashlib import blake2b
 from itertools import count
@@ -382,13 +382,14 @@ class StagedFile:
     def content_hash(self) -> bytes:
         return self._hash.digest()
 
-    def add(self, data: bytes) -> None:
-        """Write ``data`` behind what is there. Raises DiskFull, DiskFailed."""
-        with _translating("staging"):
-            self._room.take(len(data))
-            _write_all(self._disk, self._descriptor, data, self.length)
-        self._hash.update(data)
-        self.length += len(data)
+    def add(self, pieces: Iterable[bytes]) -> None:
+        """Write ``pieces`` behind what is there. Raises DiskFull, DiskFailed; ``length`` says how far it came."""
+        for data in pieces:
+            with _translating("staging"):
+                self._room.take(len(data))
+                _write_all(self._disk, self._descriptor, data, self.length)
+            self._hash.update(data)
+            self.length += len(data)
 
     def reset(self) -> None:
         """Throw the bytes away and begin again."""

@@ -316,16 +316,22 @@ class Fetcher:
     async def _stage(self, entry: Entry, staged: StagedFile, ranges: Ranges, *, growing: bool) -> Chunk | Outcome:
         """Write down what has come; returns its last chunk, or why it cannot be this version."""
         last: Chunk | Outcome = Again(entry.path, 0.5)
+        pieces: list[bytes] = []
+        end = staged.length
         for offset, chunk in ranges.take():
             if isinstance(chunk, Problem):
-                return chunk
-            is_lost = offset != staged.length  # what comes before it could not be written
+                last = chunk
+                break
+            is_lost = offset != end  # what comes before it could not be written
             if not chunk.data or is_lost or not _continues(chunk, entry, growing) or not self.is_wanted(entry.path):
-                return Again(entry.path, 0.5)
-            await in_thread(staged.add, chunk.data)
-            self.attention.grow(entry.path, staged.length)
-            self._on_bytes(len(chunk.data))
+                last = Again(entry.path, 0.5)
+                break
+            pieces.append(chunk.data)
+            end += len(chunk.data)
             last = chunk
+        await in_thread(staged.add, pieces)
+        self.attention.grow(entry.path, end)
+        self._on_bytes(sum(map(len, pieces)))
         return last
 
     async def _is_same_as_staged(self, entry: Entry, staged: StagedFile) -> bool:

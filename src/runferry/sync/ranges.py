@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import islice
 from types import TracebackType
 
 from runferry.model import Chunk, Problem
-from runferry.sync.window import Window
+from runferry.sync.window import LARGEST, Window
+
+TOGETHER = 4
+"""Ranges that are taken at once from a link whose window is the largest, where so many come within some 20 ms: handing
+each to a thread takes as long as writing it.
+"""
 
 
 class Ranges:
@@ -42,14 +48,20 @@ class Ranges:
             self._under_way.append((self._offset, task))
             self._offset += length
         if self._under_way:
-            await asyncio.wait([self._under_way[0][1]])
+            few = TOGETHER if self._window.size == LARGEST else 1
+            await asyncio.wait([task for _, task in islice(self._under_way, few)])
         return bool(self._under_way)
 
-    def take(self) -> Iterator[tuple[int, Chunk | Problem]]:
-        """Yield what has come and where it belongs, in order; raises what reading it raised."""
+    def take(self) -> list[tuple[int, Chunk | Problem]]:
+        """Return what has come and where it belongs, in order; raises what reading the first of it raised."""
+        taken: list[tuple[int, Chunk | Problem]] = []
         while self._under_way and self._under_way[0][1].done():
-            offset, task = self._under_way.popleft()
-            yield offset, task.result()
+            offset, task = self._under_way[0]
+            if taken and (task.cancelled() or task.exception()):
+                break  # what came before it is not lost
+            self._under_way.popleft()
+            taken.append((offset, task.result()))
+        return taken
 
     async def _read_exactly(self, offset: int, length: int) -> Chunk | Problem:
         """Read ``length`` bytes; where there are fewer the file is not what it was, and none are returned."""

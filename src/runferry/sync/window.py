@@ -34,7 +34,7 @@ class Window:
         self._used = 0
         self._arrived = 0
         self._round_trip = float("inf")
-        self._rates: deque[tuple[float, float]] = deque()  # when, and bytes per second
+        self._rates: deque[tuple[float, float]] = deque()  # when, and bytes per second; each less than those before it
         self._room = asyncio.Condition()
 
     @property
@@ -73,13 +73,14 @@ class Window:
         if took <= 0:
             return
         now, rate = self._clock(), arrived / took
-        best = max((rate for _, rate in self._rates), default=0.0)
-        if not is_full and rate <= best:
+        if not is_full and self._rates and rate <= self._rates[0][1]:
             return
+        while self._rates and self._rates[-1][1] <= rate:
+            self._rates.pop()
         self._rates.append((now, rate))
         while self._rates[0][0] < now - MEMORY:
             self._rates.popleft()
-        best = max(rate for _, rate in self._rates)
+        best = self._rates[0][1]
         size = round(best * (self._round_trip + TARGET_QUEUE))
         if is_full or size > self._size:
             self._size = min(LARGEST, max(SMALLEST, size))

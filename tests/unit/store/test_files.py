@@ -117,11 +117,11 @@ def test_window_digests_are_those_of_the_bytes_before_the_offset(data: bytes, dr
 
 def test_a_staged_file_continues_where_it_was_left(tree: LocalTree) -> None:
     first = tree.stage("b-1")
-    first.add(b"hello ")
+    first.add([b"hello", b" "])
     first.close()
     second = tree.stage("b-1")
     assert second.length == 6
-    second.add(b"world")
+    second.add([b"world"])
     second.close()
     assert second.content_hash == content_hash(b"hello world")
     tree.land_staged("b-1", "model.pt", mtime_ns=7)
@@ -185,7 +185,7 @@ def test_what_would_reach_into_the_reserve_is_not_written(tmp_path: Path, monkey
     for write in (
         lambda: tree.land_many([Landing("more.txt", b"x" * 1001, 1)]),
         lambda: tree.append("log.txt", b"x" * 1001, offset=3000, mtime_ns=2),
-        lambda: staged.add(b"x" * 1001),
+        lambda: staged.add([b"x" * 1001]),
         lambda: tree.link("log.txt", "twin.txt", is_copy=True),
     ):
         with pytest.raises(DiskFull, match="disk_reserve_bytes"):
