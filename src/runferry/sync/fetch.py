@@ -78,7 +78,7 @@ class Fetcher:
         self._window = Window(time.monotonic)
         self._landing = asyncio.Lock()  # several threads at once would only fight for the interpreter
         self._doubted: dict[str, float] = {}
-        self._proven: set[str] = set()
+        self._proven: dict[str, int] = {}  # the inodes of which all that is held was compared
         self.attention = Attention()
         self.is_wanted: Callable[[str], bool] = lambda path: True
         self.partials: dict[str, Partial] = {}
@@ -149,7 +149,10 @@ class Fetcher:
 
     async def grow(self, path: str, held: Held) -> Outcome:
         """Append what is new behind a prefix that is still the same, or say that the file was rewritten."""
-        if not await self._is_same_prefix(path, held):
+        is_same = await self._is_same_prefix(path, held)
+        if isinstance(is_same, Problem):
+            return is_same
+        if not is_same:
             return Again(path, 0.0, is_rewritten=True)
         start = offset = held.version.size
         pending = b""
@@ -167,6 +170,8 @@ class Fetcher:
                 return last or chunk
             if chunk is None:
                 return last or Again(path, 0.0, is_rewritten=True)
+            if not self._is_proven(path, at, chunk):
+                return last or Again(path, 0.0)
             is_dry = not chunk.data  # less is given than is listed
             if pending and not chunk.stable and len(pending) >= MOST_PENDING:
                 chunk = replace(chunk, data=b"", stable=True)
@@ -184,17 +189,27 @@ class Fetcher:
                 return last
         return last or Again(path, 0.1)
 
-    async def _is_same_prefix(self, path: str, held: Held) -> bool:
-        """Compare the whole prefix once per link; up to SMALL_FILE every read compares it anyway."""
+    async def _is_same_prefix(self, path: str, held: Held) -> bool | Problem:
+        """Compare the whole prefix once per link and inode; up to SMALL_FILE every read compares it anyway."""
         size = held.version.size
-        if size <= SMALL_FILE or path in self._proven:
+        if size <= SMALL_FILE or self._proven.get(path) == held.version.inode:
             return True
         found = await self._remote.digest(self._root, path, length=size)
         if isinstance(found, Problem):
-            return True  # the read that follows says what is wrong
+            return found
         if found.length != size or found.digest != await in_thread(self._tree.prefix_digest, path, size):
             return False
-        self._proven.add(path)
+        self._proven[path] = found.version.inode
+        return True
+
+    def _is_proven(self, path: str, at: int, chunk: Chunk) -> bool:
+        """Say whether all before ``at`` was compared with the very file the chunk is of, not with an older one."""
+        inode = chunk.version.inode
+        if at <= SMALL_FILE:
+            self._proven[path] = inode
+        elif self._proven.get(path) != inode:
+            self._proven.pop(path, None)
+            return False
         return True
 
     async def _read_on(self, path: str, at: int, pending: bytes) -> Chunk | Problem | None:
@@ -206,9 +221,6 @@ class Fetcher:
         return chunk if chunk.version.size >= at and (chunk.head, chunk.tail) == ours else None
 
     def _grown(self, path: str, held: Held, chunk: Chunk, end: int, start: int) -> Landed:
-        inode_moved = held.version.inode != chunk.version.inode
-        if inode_moved:
-            self._proven.discard(path)
         new = Held(
             chunk.version._replace(size=end),
             held.content_hash if end == held.version.size else b"",
