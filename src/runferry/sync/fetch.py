@@ -233,7 +233,7 @@ class Fetcher:
 
     async def link(self, entry: Entry, home: str, held: Held) -> Outcome:
         """Take the bytes from ``home``, which holds exactly this version: a hard link's twin, or an old name."""
-        is_shared = entry.links > 1 and not may_grow(entry.path)
+        is_shared = entry.links > 1 and not may_grow(entry.path) and not may_grow(home)  # these are written in place
         await in_thread(self._tree.link, home, entry.path, is_copy=not is_shared)
         return Landed(entry.path, held._replace(landed_at=time.time()), True)
 

@@ -1,14 +1,23 @@
-"""Appending in place: only behind a beginning that was compared."""
+"""Appending in place: only behind a beginning that was compared, and only to a file that has one name here."""
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from pathlib import Path
 
+import pytest
+from tests.support.indexing import add_sync
 from tests.support.keeping import Keeper, make_template
 from tests.support.trees import write
 
+from runferry.model import Entry, Kind, Version
+from runferry.remote.local import LocalRemote
+from runferry.store.db import Database
 from runferry.store.files import LocalTree
+from runferry.store.sync_state import Held, SyncState
+from runferry.sync.fetch import Fetcher, Landed
 
 OLD = 1_600_000_000
 LINES = b"".join(b"%07d step\n" % step for step in range(40_000))
@@ -51,3 +60,28 @@ async def test_a_long_log_that_another_one_replaced_is_compared_as_a_whole_befor
         await keeper.in_step()
     generations = LINES + b"compared as a whole\n", bytes(edited)
     assert all(any(one.startswith(seen) for one in generations) for seen in trees[0].seen)
+
+
+def make_fetcher(folder: Path, tree: LocalTree) -> Fetcher:
+    db = Database(folder / "index.db")
+    db.open()
+    state = SyncState(db, add_sync(db, "gpu", str(folder)).sync_id)
+    return Fetcher(
+        LocalRemote(), str(folder / "remote"), tree, state, remote_now_ns=time.time_ns, on_bytes=lambda amount: None
+    )
+
+
+@pytest.mark.parametrize(("home", "name"), [("run.log", "kept.bin"), ("kept.bin", "run.log"), ("run.log", "a.log")])
+async def test_a_second_name_of_a_file_keeps_its_bytes_when_the_first_grows(
+    tmp_path: Path, home: str, name: str
+) -> None:
+    tree = LocalTree(tmp_path / "copy", tmp_path / "staging")
+    tree.open()
+    (tree.root / home).write_bytes(b"one\n")
+    version = Version(4, OLD, OLD, 7, 1)
+    entry, held = Entry(name, Kind.FILE, version, 2), Held(version, b"", 0, False, OLD)
+    assert isinstance(await make_fetcher(tmp_path, tree).link(entry, home, held), Landed)
+    await asyncio.to_thread(tree.append, "run.log", b"two\n", offset=4, mtime_ns=OLD)
+    assert (tree.root / "run.log").read_bytes() == b"one\ntwo\n"
+    other = home if name == "run.log" else name
+    assert (tree.root / other).read_bytes() == b"one\n"
