@@ -133,6 +133,20 @@ def test_the_filter_is_kept_in_the_address_and_the_selection_survives_it(shown: 
     expect(page.get_by_text("2 match")).to_be_visible()
 
 
+def test_a_space_typed_into_the_filter_stays_while_one_thinks_of_the_next_word(shown: Watched) -> None:
+    page = shown.open("/runs")
+    expect(page.get_by_text("3 runs", exact=True)).to_be_visible()
+    words = page.get_by_label("Filter the runs")
+    words.press_sequentially("nlp ")
+    expect(page).to_have_url(f"{shown.base}/runs?q=nlp")
+    words.press_sequentially("bert")
+    expect(words).to_have_value("nlp bert")
+    expect(page.get_by_text("1 match")).to_be_visible()
+    page.go_back()
+    page.go_forward()
+    expect(words).to_have_value("nlp bert")
+
+
 def test_a_filter_that_makes_no_sense_says_so_and_stays(shown: Watched) -> None:
     shown.refusals = {400}
     page = shown.open("/runs?q=loss%3Cabc")

@@ -2,7 +2,7 @@
 import { ActionIcon, Button, CloseButton, Select, TextInput, Tooltip } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconFilter, IconTrash } from "@tabler/icons-react";
-import { useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { isBusy, type Sync, useConnections } from "@/api/status";
 import { EmptyState } from "@/components/EmptyState";
@@ -127,12 +127,21 @@ function Tools({ view, onChange, shown, onShown, isEmpty }: ToolsProps) {
 /** The filter follows the typing, a moment behind. */
 function Filter({ q, onChange }: { q: string; onChange: (q: string) => void }) {
   const [text, setText] = useState(q);
-  useEffect(() => setText(q), [q]);
+  const told = useRef(q);
+  useEffect(() => {
+    // What was typed here comes back without its spaces, or late: it is not to be typed over.
+    if (q !== told.current) setText(q);
+    told.current = q;
+  }, [q]);
+  const tell = useCallback(() => {
+    told.current = text.trim();
+    onChange(told.current);
+  }, [text, onChange]);
   useEffect(() => {
     if (text.trim() === q) return;
-    const timer = window.setTimeout(() => onChange(text.trim()), 250);
+    const timer = window.setTimeout(tell, 250);
     return () => window.clearTimeout(timer);
-  }, [text, q, onChange]);
+  }, [text, q, tell]);
   return (
     <TextInput
       data-page-filter
@@ -152,7 +161,7 @@ function Filter({ q, onChange }: { q: string; onChange: (q: string) => void }) {
       onKeyDown={(event) => {
         if (event.key === "Escape") event.currentTarget.blur();
         if (event.key === "Enter" || event.key === "ArrowDown") {
-          if (text.trim() !== q) onChange(text.trim());
+          if (text.trim() !== q) tell();
           document.querySelector<HTMLElement>("[data-runs]")?.focus();
         }
       }}
