@@ -129,3 +129,18 @@ def test_a_document_that_is_being_written_keeps_what_it_said(index: Database, tm
     copies.read_all()
     assert [0.5, 0.1] in copies.values(run_id).values()
     assert copies.ingest.find_behind(copies.scope.sync_id) == []
+
+
+def test_a_document_that_is_as_it_was_stays_read(index: Database, tmp_path: Path) -> None:
+    """After a start all files of a run that was just recognised are looked at again."""
+    copies = Copies(index, tmp_path)
+    path = "one/trainer_state.json"
+    data = b'{"global_step": 1, "log_history": [{"step": 1, "loss": 0.5}]}'
+    run_id = copies.add("one", {path: ("hf_trainer", "trainer_state.json", "")})
+    copies.land(path, data)
+    copies.read_all()
+    known = copies.store.list_sources_of([run_id])
+    news, looked = copies.ingest.read_on(copies.scope.sync_id, tmp_path, [path])
+    assert (news.points, news.behind, looked) == ({}, [], 1)
+    assert copies.store.list_sources_of([run_id]) == known
+    assert [source.position for source in known[run_id]] == [len(data)]

@@ -191,6 +191,8 @@ def read_piece(descriptor: int, size: int, goal: Goal) -> Piece:
     """Read on in a file of which ``size`` bytes may be read: a piece, or as many as it takes to complete a record."""
     before, origin = goal.before, goal.origin
     start = end = before.position if before else 0
+    if before is not None and start == size:
+        return Piece(None, 0, False, find_flaw(before, ()))  # a document's parser has no position to go on from
     parser = origin.make_parser(start, before.state if before else None)
     batch = Batch()
     while end < size and parser.position == start:
