@@ -77,8 +77,8 @@ def join_series(rows: Iterable[SeriesRow], sources: Sequence[SourceRow], origins
             continue
         origin = origins.get(source.path if source else "", Origin())
         groups.setdefault((origin.sequence, row.key, row.kind), []).append((origin.place, row))
-    first_place = {name: min(place for place, _ in found) for name, found in groups.items()}
-    ordered = sorted(groups, key=lambda name: first_place[name])
+    first = {name: min((place, row.id) for place, row in found) for name, found in groups.items()}
+    ordered = sorted(groups, key=lambda name: first[name])  # whichever of the files was read first
     names = name_series([(sequence, key) for sequence, key, _ in ordered])
     joined: list[Joined] = []
     for group in ordered:

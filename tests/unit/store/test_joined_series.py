@@ -82,3 +82,14 @@ def test_no_two_series_are_shown_under_one_name(found: list[tuple[str, str]]) ->
     names = name_series(found)
     assert set(names) == set(found)
     assert len(set(names.values())) == len(names)
+
+
+def test_series_are_told_in_the_order_of_the_files_whichever_was_read_first(index: Database) -> None:
+    scope = add_sync(index, "gpu1", "/data")
+    run_id = add_run(index, scope, "one")
+    later, first = Source(index, scope, run_id, "one/b"), Source(index, scope, run_id, "one/a")
+    later.write({("acc", NUMBER): column([1.0]), ("loss", NUMBER): column([1.0])})
+    first.write({("loss", NUMBER): column([2.0]), ("acc", NUMBER): column([2.0])})
+    origins = {"one/a/events.jsonl": Origin(0), "one/b/events.jsonl": Origin(1)}
+    joined = join_series(first.store.list_series(run_id), first.store.list_sources_of([run_id])[run_id], origins)
+    assert [one.row.key for one in joined] == ["loss", "acc"]
