@@ -71,11 +71,9 @@ _TOLD_BY = {
     STATUS: ("status", "started_at", "ended_at", "exit_reason"),
     SUMMARY: ("best_metric_value", "best_metric_name", "summary"),
     ENVIRONMENT: ("environment",),
-    ASSETS: ("artifacts_created", "artifacts_used", "assets"),
-    CREATED: ("artifacts_created", "assets"),
-    USED: ("artifacts_used", "assets"),
     DELETED: ("deleted_at",),
 }
+_LISTS = {CREATED: "artifacts_created", USED: "artifacts_used"}
 
 _DOCUMENTS = tuple(DOCUMENTS)
 _RECYCLE = ".recycle"
@@ -170,7 +168,7 @@ def read_run(path: str, read: Mapping[str, Document]) -> Run:
     """
     meta, status, summary = (read.get(name, {}) for name in (META, STATUS, SUMMARY))
     created, used = (objects_of(read.get(name, {}), "artifacts") for name in (CREATED, USED))
-    assets = read.get(ASSETS, {})
+    assets = _join_assets(read.get(ASSETS, {}), created, used)
     project, name = _read_place(path, meta)
     started_at, ended_at = time_of(status, "started_at"), time_of(status, "ended_at")
     created_at = time_of(meta, "created_at")
@@ -189,13 +187,12 @@ def read_run(path: str, read: Mapping[str, Document]) -> Run:
         hostname=text_of(meta, "hostname") or "",
         best_metric_value=number_of(summary, "best_metric_value"),
         best_metric_name=text_of(summary, "best_metric_name"),
-        artifacts_created=len(created) + len(objects_of(assets, "outputs")),
-        artifacts_used=len(used) + len(objects_of(assets, "datasets")) + len(objects_of(assets, "pretrained")),
+        **_count_artifacts(assets),
         deleted_at=_read_deletion(path, read, (ended_at, started_at, created_at)),
         summary=summary,
         meta=meta,
         environment=read.get(ENVIRONMENT, {}),
-        assets=_join_assets(assets, created, used),
+        assets=assets,
     )
 
 
@@ -203,7 +200,26 @@ def keep_known(run: Run, before: Run, unreadable: Collection[str]) -> Run:
     """Return ``run`` with what its unreadable documents would have said taken from ``before``."""
     kept = {field for name in unreadable for field in _TOLD_BY.get(name, ())}
     values: dict[str, Any] = {field: getattr(before, field) for field in kept}
-    return replace(run, **values)
+    if any(name in unreadable for name in (ASSETS, *_LISTS)):
+        values["assets"] = assets = _keep_assets(run.assets, before.assets, unreadable)
+        values |= _count_artifacts(assets)
+    told = replace(run, **values)
+    return replace(told, created_at=told.started_at) if told.created_at is None else told
+
+
+def _keep_assets(assets: Document, before: Document, unreadable: Collection[str]) -> Document:
+    lists = {name: (before if document in unreadable else assets).get(name) for document, name in _LISTS.items()}
+    rest = before if ASSETS in unreadable else assets
+    kept = {name: value for name, value in rest.items() if name not in lists}
+    return {**kept, **{name: items for name, items in lists.items() if items is not None}}
+
+
+def _count_artifacts(assets: Document) -> dict[str, Any]:
+    count = {name: len(objects_of(assets, name)) for name in (*_LISTS.values(), "outputs", "datasets", "pretrained")}
+    return {
+        "artifacts_created": count["artifacts_created"] + count["outputs"],
+        "artifacts_used": count["artifacts_used"] + count["datasets"] + count["pretrained"],
+    }
 
 
 def read_archived(path: str, read: Mapping[str, Document]) -> list[ArtifactVersion]:

@@ -211,6 +211,21 @@ def test_what_an_unreadable_document_said_before_stays() -> None:
     assert keep_known(read_run(PATH, {}), before, DOCUMENTS) == before
 
 
+def test_what_is_readable_is_told_beside_what_is_not() -> None:
+    listed = {"artifacts_created.json": encode({"artifacts": [{"name": "a"}]})}
+    before = read_run(PATH, {"meta.json": b"{", **listed})
+    assert before.created_at is None
+    found = {
+        **{"meta.json": b"{", "artifacts_created.json": b"{", "status.json": encode({"started_at": 4})},
+        "artifacts_used.json": encode({"artifacts": [{"name": "b"}, {"name": "c"}]}),
+    }
+    after = keep_known(read_run(PATH, found), before, find_unreadable(found))
+    assert (after.created_at, after.artifacts_created, after.artifacts_used) == (4.0, 1, 2)
+    assert after.assets == {"artifacts_created": [{"name": "a"}], "artifacts_used": [{"name": "b"}, {"name": "c"}]}
+    again = {"meta.json": encode({"id": "mine"}), "status.json": b""}
+    assert keep_known(read_run(PATH, again), after, find_unreadable(again)).created_at == 4.0
+
+
 def test_any_status_is_kept() -> None:
     assert read_run(PATH, {"status.json": encode({"status": "paused (quota)"})}).status == "paused (quota)"
 
