@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from tests.support.foreign_runs import unpack_root
-from tests.support.indexing import add_sync
+from tests.support.indexing import add_sync, list_local, source_of
 from tests.support.seriesing import add_run
 from tests.support.tool_files import event_file, scalar_value, summary_event, tensor_value
 
 from runferry.formats.recognition import find_runs, sources_of
+from runferry.ingest import Ingest
+from runferry.ingest.found_runs import FoundRuns
 from runferry.ingest.series import SeriesIngest
 from runferry.store.db import Database, upsert
 from runferry.store.run_files import Role, RunFile, RunFiles
@@ -144,3 +146,31 @@ def test_a_document_that_is_as_it_was_stays_read(index: Database, tmp_path: Path
     assert (news.points, news.behind, looked) == ({}, [], 1)
     assert copies.store.list_sources_of([run_id]) == known
     assert [source.position for source in known[run_id]] == [len(data)]
+
+
+async def test_a_directory_that_becomes_another_tools_run_shows_what_that_reads(
+    index: Database, tmp_path: Path
+) -> None:
+    """A meta.json may come late, and may go."""
+    copies = Copies(index, tmp_path)
+    source = source_of(copies.scope, tmp_path)
+    events = "one/events.jsonl"
+    copies.land("one/metrics.csv", b"step,val\n1,0.5\n")
+    copies.land(events, b'{"type": "metrics", "ts": 1e9, "data": {"loss": 0.1, "global_step": 1}}\n')
+    listing = list_local(tmp_path)
+    FoundRuns(index, source).survey(listing)
+    copies.read_all()
+    (run_id,) = copies.store.find_runs(copies.scope.sync_id, ["one"], {"plain"}).values()
+    assert set(copies.values(run_id)) == {"val"}, "events.jsonl is Runicorn's"
+
+    copies.land("one/meta.json", b'{"id": "one", "created_at": 1}')
+    await Ingest(index).on_commit(source, changed=["one/meta.json"], gone=[], listing=list_local(tmp_path))
+    copies.read_all()
+    assert copies.store.find_runs(copies.scope.sync_id, ["one"], {"runicorn"}) == {"one": run_id}
+    assert set(copies.values(run_id)) == {"loss"}
+    assert RunFiles(index).list_held(copies.scope.sync_id, Role.POINTS) == []
+
+    await Ingest(index).on_commit(source, changed=[], gone=["one/meta.json"], listing=listing)
+    FoundRuns(index, source).survey(listing)
+    copies.read_all()
+    assert set(copies.values(run_id)) == {"val"}

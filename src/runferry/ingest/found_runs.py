@@ -32,6 +32,9 @@ _BATCH = 200
 """Runs per transaction: few enough for other writers not to wait long."""
 
 
+_ALL = frozenset(one.FORMAT for one in FORMATS)
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What recognising has brought: keys of runs that changed or left; the directories of those that are new, or have
@@ -177,6 +180,7 @@ class FoundRuns:
             rows = [self._make_row(plan, known.get(plan.path)) for plan in plans]
             for path in (path for plan in plans if plan.path not in known for path in plan.excerpts):
                 self._versions.pop(path, None)  # what a card said that is no more
+            self._runs.take_over(connection, sync_id, known, _ALL)
             changed = self._runs.upsert(connection, self._source.scope, rows)
             ids = self._runs.find_ids(connection, sync_id, (plan.path for plan in plans))
             present = self._files.load(connection, sync_id, ids.values())

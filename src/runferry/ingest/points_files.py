@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from runferry.formats import READERS
 from runferry.formats.recognition import FORMATS
 from runferry.formats.run_format import RunFormat
 from runferry.formats.series import SeriesParser, SeriesReader
@@ -30,6 +31,10 @@ class Origin:
     is_whole: bool = False
 
 
+_OWN = frozenset(reader.FORMAT for reader in READERS)
+"""Whose files with points are known by their places; what lies in another tool's run may be called the same."""
+
+
 class PointsFiles:
     """Says of paths what they are. Everything blocks."""
 
@@ -42,7 +47,7 @@ class PointsFiles:
     def find(self, sync_id: int, paths: Sequence[str]) -> dict[str, Origin]:
         """Return what those paths are that belong to a run in the index."""
         above = {parent for path in paths for parent in list_parents(path)}
-        known = self._store.find_runs(sync_id, above)
+        known = self._store.find_runs(sync_id, above, _OWN)
         found: dict[str, Origin] = {}
         for path in paths:
             for reader in self._readers:

@@ -44,7 +44,7 @@ from runferry.store.run_list import (
 )
 from runferry.store.run_values import derive_columns, write_facts
 from runferry.store.run_walk import fetch_total, select_first
-from runferry.store.tables import artifacts, hidden_artifacts, runs, servers, syncs
+from runferry.store.tables import artifacts, hidden_artifacts, run_files, runs, servers, sources, syncs
 from runferry.store.verdict import Check
 
 _DOCUMENTS = ("summary", "meta", "environment", "assets")
@@ -299,6 +299,18 @@ class RunStore:
         write_facts(connection, scope.sync_id, scope.server_id, told, outdated=outdated)
         return [str(row["key"]) for row in changed.values()]
 
+    def take_over(self, connection: Connection, sync_id: int, paths: Collection[str], formats: Collection[str]) -> None:
+        """Drop what was read of runs in these directories that are of none of these ``formats``, and will be now.
+
+        Their rows stay, with their keys, to be written anew.
+        """
+        for part in split(paths):
+            rows = connection.execute(_FORMATS_AMONG, {"sync_id": sync_id, "paths": part})
+            others = [row_id for row_id, name in rows if name not in formats]
+            if others:
+                connection.execute(delete(sources).where(sources.c.run_id.in_(others)))
+                connection.execute(delete(run_files).where(run_files.c.run_id.in_(others)))
+
     def forget(self, connection: Connection, sync_id: int, paths: Collection[str]) -> list[str]:
         """Drop one sync's rows of runs that are none, with all that was derived from them; return their keys."""
         keys: list[str] = []
@@ -326,6 +338,7 @@ _LABEL = select(servers.c.label).where(servers.c.id == bindparam("server_id"))
 _KNOWN = select(runs.c.path, runs.c.format).where(runs.c.sync_id == bindparam("sync_id"), runs.c.gone_at.is_(None))
 _AMONG = runs.c.path.in_(bindparam("paths", expanding=True))
 _KNOWN_AMONG = _KNOWN.where(_AMONG)
+_FORMATS_AMONG = select(runs.c.id, runs.c.format).where(runs.c.sync_id == bindparam("sync_id"), _AMONG)
 _IN_DIRECTORIES = select(runs).where(runs.c.sync_id == bindparam("sync_id"), _AMONG)
 
 _OF_SYNC = (syncs.c.mode, syncs.c.remote_root, syncs.c.local_dir, syncs.c.last_sync_at)

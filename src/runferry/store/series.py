@@ -100,13 +100,14 @@ class SeriesStore:
             held = connection.execute(select(*_FILE).where(files.c.sync_id == sync_id, files.c.path == path)).first()
             return (None if held is None else HeldFile(*held)), find_source(connection, sync_id, path)
 
-    def find_runs(self, sync_id: int, paths: Iterable[str]) -> dict[str, int]:
-        """Return the row ids of a sync's runs in these directories."""
+    def find_runs(self, sync_id: int, paths: Iterable[str], formats: Collection[str]) -> dict[str, int]:
+        """Return the row ids of a sync's runs of these formats in these directories."""
         found: dict[str, int] = {}
+        columns = (runs.c.path, runs.c.id, runs.c.format)
         with self._db.reading() as connection:
             for part in split(set(paths)):
-                query = select(runs.c.path, runs.c.id).where(runs.c.sync_id == sync_id, runs.c.path.in_(part))
-                found.update((path, row_id) for path, row_id in connection.execute(query))
+                query = select(*columns).where(runs.c.sync_id == sync_id, runs.c.path.in_(part))
+                found.update((path, row_id) for path, row_id, name in connection.execute(query) if name in formats)
         return found
 
     def find_keys(self, row_ids: Iterable[int]) -> dict[int, str]:
