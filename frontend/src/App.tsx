@@ -1,9 +1,10 @@
 /** Which page an address shows. Every page is a chunk of its own. */
 import { lazy, Suspense } from "react";
-import { Redirect, Route, Switch } from "wouter";
+import { Redirect, Route, Switch, useLocation } from "wouter";
 import { useStatus } from "./api/status";
 import { Loading } from "./components/Loading";
 import { NotFound } from "./pages/NotFound";
+import { PageBoundary } from "./shell/PageBoundary";
 import { Shell } from "./shell/Shell";
 
 const ArtifactPage = lazy(() => import("./pages/artifacts/ArtifactPage"));
@@ -21,22 +22,25 @@ const SettingsPage = lazy(() => import("./pages/settings/SettingsPage"));
 if (window.location.pathname === "/") void Promise.allSettled([loadConnect(), loadRuns()]);
 
 export function App() {
+  const [location] = useLocation();
   return (
     <Shell>
-      <Suspense fallback={<Loading what="the page" />}>
-        <Switch>
-          <Route path="/" component={Start} />
-          <Route path="/connect" component={ConnectPage} />
-          <Route path="/servers" component={ServersPage} />
-          <Route path="/runs" component={RunsPage} />
-          <Route path="/runs/*" component={RunPage} />
-          <Route path="/compare" component={ComparePage} />
-          <Route path="/artifacts" component={ArtifactsPage} />
-          <Route path="/artifacts/*" component={ArtifactPage} />
-          <Route path="/settings" component={SettingsPage} />
-          <Route component={NotFound} />
-        </Switch>
-      </Suspense>
+      <PageBoundary at={location}>
+        <Suspense fallback={<Loading what="the page" />}>
+          <Switch>
+            <Route path="/" component={Start} />
+            <Route path="/connect" component={ConnectPage} />
+            <Route path="/servers" component={ServersPage} />
+            <Route path="/runs" component={RunsPage} />
+            <Route path="/runs/*" component={RunPage} />
+            <Route path="/compare" component={ComparePage} />
+            <Route path="/artifacts" component={ArtifactsPage} />
+            <Route path="/artifacts/*" component={ArtifactPage} />
+            <Route path="/settings" component={SettingsPage} />
+            <Route component={NotFound} />
+          </Switch>
+        </Suspense>
+      </PageBoundary>
     </Shell>
   );
 }

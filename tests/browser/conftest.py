@@ -97,6 +97,15 @@ def smart(server: Running, tree: Path, run_dir: Path) -> Running:
     return server
 
 
+@pytest.fixture
+def mirrored(server: Running, tree: Path) -> Running:
+    """A server that mirrors the tree of ``gpu1``."""
+    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
+    expect_answer(server.post("/api/unified/configure_mode", {"mode": "mirror", "remote_root": str(tree)}), 200)
+    server.wait_synced()
+    return server
+
+
 def wait_drawn(page: Page, metric: str = "loss") -> None:
     expect(page.locator(f'[data-metric="{metric}"][data-drawn] canvas').first).to_be_visible()
 

@@ -12,19 +12,9 @@ from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.conftest import EVIL, RUN
 from tests.integration.api.running import Running
-from tests.integration.api.running import expect as expect_answer
 from tests.support.chromium import PHONE, Scheme, Watched, watch
 from tests.support.ferry import write_run
 from tests.support.sshd import Sshd
-
-
-@pytest.fixture
-def mirrored(server: Running, tree: Path) -> Running:
-    """A server that mirrors the tree of ``gpu1``."""
-    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
-    expect_answer(server.post("/api/unified/configure_mode", {"mode": "mirror", "remote_root": str(tree)}), 200)
-    server.wait_synced()
-    return server
 
 
 @pytest.fixture

@@ -16,8 +16,15 @@ export function useLiveCache(): void {
   useEffect(() => {
     const soon = makeCollector(client, CALM);
     const soonCurves = makeCollector(client, CURVE_CALM);
+    let known = eventStream.getState();
     const ends = [
       eventStream.hold(),
+      eventStream.subscribe(() => {
+        // Runferry may be gone: asked now, that is known in seconds, and not with the next look at the status.
+        const state = eventStream.getState();
+        if (state === "lost" && known !== "lost") void client.invalidateQueries({ queryKey: keys.status });
+        known = state;
+      }),
       eventStream.on("refetch", () => void client.invalidateQueries()),
       eventStream.on("connection", () => soon(keys.status, keys.runs)),
       eventStream.on("run", () => soon(keys.runs, keys.status)),
