@@ -24,12 +24,13 @@ class SeriesCache:
         self._limit = limit
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[int, int], _Kept] = OrderedDict()
+        self._size = 0  # of all that is kept: a run may have ten thousand series, and each is asked for by itself
 
     @property
     def size(self) -> int:
         """Return how many bytes are kept."""
         with self._lock:
-            return sum(one.size for one in self._kept.values())
+            return self._size
 
     def get(self, row: SeriesRow, *, has_times: bool = True) -> Points | None:
         """Return all points of a series, at least those ``row`` counts; None where it was read anew since.
@@ -52,6 +53,7 @@ class SeriesCache:
             return None
         with self._lock:
             kept = self._kept.get(name)
+            before = kept.size if kept is not None else 0
             if not known and (kept is None or (is_timed and not kept.has_times)):
                 kept = self._kept[name] = _Kept(added, has_times=is_timed)
             elif kept is not None and kept.has_times is is_timed:
@@ -60,15 +62,15 @@ class SeriesCache:
                 kept = None
             if kept is not None:
                 points = kept.points
+                self._size += kept.size - before
                 self._make_room()
                 return points
         return self._store.load(row, has_times=has_times)  # what was to be extended was dropped meanwhile
 
     def _make_room(self) -> None:
-        total = sum(one.size for one in self._kept.values())
-        while total > self._limit:
+        while self._size > self._limit:
             _, dropped = self._kept.popitem(last=False)
-            total -= dropped.size
+            self._size -= dropped.size
 
 
 class _Kept:

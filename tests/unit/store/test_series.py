@@ -15,6 +15,7 @@ from tests.support.indexing import add_sync
 from tests.support.seriesing import Source, add_run, column
 
 from runferry.model import MediaItem, SeriesKind
+from runferry.store import series_cache
 from runferry.store.chunking import Points
 from runferry.store.db import Database
 from runferry.store.downsample import Range, downsample
@@ -248,6 +249,28 @@ def test_the_cache_stays_within_its_limit(source: Source, run_id: int) -> None:
             assert points is not None
             assert points.values[0] == number
             assert cache.size <= 3 * 24 * 1000
+
+
+def test_what_the_cache_keeps_is_not_added_up_for_each_series(
+    source: Source, run_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run may have ten thousand series."""
+    names = [f"{number:03}" for number in range(200)]
+    source.write({(name, NUMBER): column([1.0, 2.0]) for name in names})
+    rows = [find(source, run_id, name) for name in names]
+    measure = vars(series_cache._Kept)["size"].fget
+    measured: list[object] = []
+
+    def count(one: object) -> int:
+        measured.append(one)
+        return int(measure(one))
+
+    monkeypatch.setattr(series_cache._Kept, "size", property(count))
+    cache = SeriesCache(source.store, limit=150 * 24 * 2)
+    for row in rows:
+        assert cache.get(row) is not None
+    assert len(measured) < 4 * len(rows)
+    assert cache.size == 150 * 24 * 2 == sum(map(measure, cache._kept.values()))
 
 
 # All of it
