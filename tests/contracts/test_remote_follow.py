@@ -196,6 +196,19 @@ async def test_a_directory_that_becomes_unreadable_loses_nothing(remote: Remote,
 
 
 @denied_to
+async def test_a_directory_in_which_nothing_can_be_looked_at_loses_nothing(remote: Remote, root: Path) -> None:
+    write(root / "run/file", "1")
+    write(root / "marker")
+    async with Following(remote, root) as following:
+        (root / "run").chmod(0o744)
+        await following.until(lambda: bool(following.problems))
+        assert {problem.code for problem in following.problems.values()} == {ProblemCode.DENIED}
+        assert following.size("run/file") == 1
+        (root / "run").chmod(0o755)
+        await following.until(lambda: not following.problems and following.size("run/file") == 1)
+
+
+@denied_to
 async def test_a_directory_that_is_unreadable_from_the_start_is_unsure(remote: Remote, root: Path) -> None:
     (root / "closed").mkdir(mode=0o700)
     async with Following(remote, root) as following:

@@ -85,11 +85,18 @@ class SftpFiles:
         return _status(await _call(lambda: call(path)))
 
     async def list_status(self, directory: bytes) -> dict[str, Status]:
-        """Return what lies in a directory, by name, links not followed."""
+        """Return what lies in a directory, by name, links not followed.
+
+        OpenSSH leaves out what it cannot look at, without a word: a directory that may be read and not entered is
+        listed without any name, not even its own.
+        """
         found: dict[str, Status] = {}
+        is_silent = True
 
         async def collect() -> None:
+            nonlocal is_silent
             async for item in self._client.scandir(directory):
+                is_silent = False
                 name = item.filename if isinstance(item.filename, bytes) else item.filename.encode()
                 if name not in (b"", b".", b"..") and b"/" not in name and b"\0" not in name:
                     found[names.decode(check_length(name))] = _status(item.attrs)
@@ -97,7 +104,18 @@ class SftpFiles:
                     raise RemoteFailed(f"A directory of the server has more than {MOST_IN_DIRECTORY} names.")
 
         await _call(collect)
+        if is_silent:
+            await self._check_entering(directory)
         return found
+
+    async def _check_entering(self, directory: bytes) -> None:
+        """Raise PermissionError where nothing in a directory can be looked at."""
+        try:
+            await self.status(directory + b"/.", follow=False)
+        except PermissionError:
+            raise
+        except OSError:
+            return  # it is gone, or the server knows no such path
 
     async def list_records(self, root: bytes, path: str) -> dict[str, Record]:
         """Return the record of each name in the directory ``path``."""
