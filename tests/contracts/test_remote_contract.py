@@ -175,6 +175,14 @@ async def test_bad_names_are_problems_with_printable_paths_and_never_entries(rem
     assert {problem.code for problem in snapshot.problems} == {ProblemCode.NAME}
 
 
+async def test_a_bad_name_is_one_problem_also_in_a_directory_that_cannot_be_printed(remote: Remote, root: Path) -> None:
+    for name in (b"back\\slash", b"ok"):
+        write(Path(os.fsdecode(os.fsencode(root) + b"/new\nline/" + name)))
+    snapshot = await remote.scan(str(root))
+    assert set(snapshot.entries) == {"new\nline", "new\nline/ok"}
+    assert [problem.path for problem in snapshot.problems] == ["new\\nline/back\\slash"]
+
+
 async def test_what_lies_too_deep_is_a_problem(remote: Remote, root: Path) -> None:
     write(root / "/".join(["d"] * 64) / "file")
     snapshot = await remote.scan(str(root))

@@ -180,6 +180,33 @@ async def test_problems_come_and_go(remote: Remote, root: Path) -> None:
         assert following.entries == {}
 
 
+async def test_bad_names_come_and_go_in_a_directory_that_cannot_be_printed(remote: Remote, root: Path) -> None:
+    async with Following(remote, root) as following:
+        write(root / "new\nline/back\\slash")
+        await following.until(lambda: set(following.problems) == {"new\\nline/back\\slash"})
+        (root / "new\nline/back\\slash").unlink()
+        await following.until(lambda: not following.problems)
+        write(root / "new\nline/back\\slash")
+        await following.until(lambda: set(following.problems) == {"new\\nline/back\\slash"})
+        (root / "new\nline").rename(root / "plain")
+        await following.until(lambda: set(following.problems) == {"plain/back\\slash"})
+
+
+@denied_to
+async def test_a_bad_name_in_a_directory_in_which_nothing_can_be_looked_at_ends_nothing(
+    remote: Remote, root: Path
+) -> None:
+    write(root / "run/file")
+    async with Following(remote, root) as following:
+        (root / "run").chmod(0o744)
+        await following.until(lambda: bool(following.problems))
+        write(Path(os.fsdecode(os.fsencode(root) + b"/run/bad-\xff")))
+        write(root / "marker")
+        await following.until(lambda: following.size("marker") == 0)
+        (root / "run").chmod(0o755)
+        await following.until(lambda: set(following.problems) == {"run/bad-\\xff"})
+
+
 @denied_to
 async def test_a_directory_that_becomes_unreadable_loses_nothing(remote: Remote, root: Path) -> None:
     write(root / "run/file", "1")

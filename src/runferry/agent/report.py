@@ -19,9 +19,10 @@ FIRST_PART, PART = 12 * 1024, 100 * 1024
 Part = Dict[str, Any]
 
 
-def show(name: str, record: Record) -> str:
-    """Return the name as it may be told: one that cannot be spoken about is escaped."""
-    return names.escape(name) if record[0] == BAD else name
+def show(directory: str, name: str, record: Record) -> str:
+    """Return the path as it may be told: where the name cannot be spoken about all of it is escaped."""
+    path = names.join(directory, name)
+    return names.escape(path) if record[0] == BAD else path
 
 
 class Report:
@@ -44,7 +45,7 @@ class Report:
     def upsert(self, directory: str, name: str, record: Record) -> None:
         """Tell of a new or changed name; its problem, if it has one, goes with it."""
         if record[8] is not None:
-            self.problem(names.join(directory, show(name, record)), record[8])
+            self.problem(show(directory, name, record), record[8])
             if record[0] in (BAD, UNSURE):
                 return
         if directory != self._directory:

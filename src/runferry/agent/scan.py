@@ -75,14 +75,15 @@ def list_records(directory: bytes, depth: int) -> Dict[str, Record]:
 def look(directory: bytes, name: str, depth: int) -> Optional[Record]:
     """Return the record of one name in ``directory``, or None where it is not there."""
     too_deep = depth >= names.MAX_DEPTH
+    is_refused = too_deep or not names.is_fine(name)
     path = directory + b"/" + names.encode(name)
     try:
         status = os.lstat(path)
     except OSError as error:
-        return None if is_absent(error) else (UNSURE, 0, 0, 0, 0, 0, 1, None, explain(error))
-    if too_deep or not names.is_fine(name):
-        return _refuse(too_deep)
-    return describe(path, status)
+        if is_absent(error):
+            return None
+        return _refuse(too_deep) if is_refused else (UNSURE, 0, 0, 0, 0, 0, 1, None, explain(error))
+    return _refuse(too_deep) if is_refused else describe(path, status)
 
 
 def describe(path: bytes, status: os.stat_result) -> Record:

@@ -88,12 +88,12 @@ class Tree:
     def _remove(self, path: str, name: str, known: Record, report: Report) -> None:
         if known[0] == DIR:
             self._drop(names.join(path, name), report)
-        report.remove(names.join(path, show(name, known)))
+        report.remove(show(path, name, known))
 
     def _drop(self, path: str, report: Report) -> None:
         """Forget a directory and report all that it held as removed."""
         for here, folder in list(self.below(path)):
             for name, record in folder.names.items():
-                report.remove(names.join(here, show(name, record)))
+                report.remove(show(here, name, record))
             self.lost.append(folder)
             del self.folders[here]
