@@ -7,8 +7,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from runferry.blocking import in_thread
@@ -40,6 +40,11 @@ OPEN_TIMEOUT = 30.0
 
 OPENED_AT_ONCE = 8
 """Helpers that start at a time. Fifty at once made each other wait until some were given up for the slower SFTP."""
+
+LINK_TIMEOUT = 10.0
+"""Seconds a person waits for a lost link to come back before being told that it is lost."""
+
+BROWSE_TIMEOUT = 60.0
 
 FIRST_DELAY, LAST_DELAY = 1.0, 60.0
 """Seconds between attempts to get back, after a restart, what was open before it."""
@@ -288,3 +293,16 @@ def is_resumable(request: ConnectRequest) -> bool:
     given = request.credentials
     has_secret = bool(given.password or given.private_key or given.passphrase or request.answers)
     return not has_secret and bool(given.use_agent or given.private_key_path)
+
+
+@asynccontextmanager
+async def browsing(held: Held) -> AsyncIterator[None]:
+    """Bound a call that a person waits for; raises ConnectTimeout, saying what is the matter."""
+    try:
+        async with asyncio.timeout(LINK_TIMEOUT):
+            await held.connection.link()
+        async with asyncio.timeout(BROWSE_TIMEOUT):
+            yield
+    except TimeoutError:
+        reason = (held.connection.last_error or "it is slow").rstrip(".")
+        raise ConnectTimeout(f"{held.id} did not answer in time ({reason}); it is being tried again.") from None

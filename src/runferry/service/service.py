@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 from runferry.blocking import in_thread
 from runferry.config import Settings
-from runferry.errors import ConnectTimeout, InvalidRequest, NotFound
+from runferry.errors import InvalidRequest, NotFound
 from runferry.ingest import Ingest
 from runferry.model import Kind
 from runferry.remote.base import BrowseEntry
@@ -21,7 +19,7 @@ from runferry.service.active import SyncPlaces
 from runferry.service.artifacts import Artifacts
 from runferry.service.cache import Cache
 from runferry.service.configuration import Configuration
-from runferry.service.connections import Connections, ConnectRequest, Held
+from runferry.service.connections import Connections, ConnectRequest, Held, browsing
 from runferry.service.demand import Demand
 from runferry.service.demo import Demo, DemoTools, OpenStage
 from runferry.service.doctor import Doctor, Report
@@ -60,10 +58,6 @@ from runferry.store.run_list import RunFilter
 from runferry.sync.attention import Attentions
 from runferry.sync.safety import SECOND_LOOK_AFTER
 from runferry.sync.spec import Mode
-
-BROWSE_TIMEOUT = 60.0
-LINK_TIMEOUT = 10.0
-"""Seconds a person waits for a lost link to come back before being told that it is lost."""
 
 Clock = Callable[[], float]
 
@@ -393,19 +387,6 @@ class Service:
 
     def _note_runs_changed(self) -> None:
         self._runs.look_soon()
-
-
-@contextlib.asynccontextmanager
-async def browsing(held: Held) -> AsyncIterator[None]:
-    """Bound a call that a person waits for; raises ConnectTimeout, saying what is the matter."""
-    try:
-        async with asyncio.timeout(LINK_TIMEOUT):
-            await held.connection.link()
-        async with asyncio.timeout(BROWSE_TIMEOUT):
-            yield
-    except TimeoutError:
-        reason = held.connection.last_error or "it is slow"
-        raise ConnectTimeout(f"{held.id} did not answer in time ({reason}); it is being tried again.") from None
 
 
 def sort_items(items: Sequence[BrowseEntry], show_hidden: bool) -> Sequence[BrowseEntry]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.conftest import MakeSshd
 from tests.integration.api.running import Running, expect, login_of
 from tests.support.ferry import write_run
@@ -77,6 +78,18 @@ def test_a_folder_too_large_for_the_time_is_said_to_be(connected: Running) -> No
 
 def test_a_preview_of_what_is_not_there_is_a_404(connected: Running) -> None:
     expect(connected.get("/api/unified/preview", params={"path": "/no/such/folder"}), 404)
+
+
+def test_a_preview_over_a_lost_link_says_so_rather_than_wait_for_the_server(
+    server: Running, make_sshd: MakeSshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runferry.service.connections.LINK_TIMEOUT", 0.2)
+    sshd = make_sshd()
+    server.connect(sshd)
+    sshd.stop()
+    eventually_now(lambda: "refused" in server.status()["connection"].get("last_error", ""), what="the link is lost")
+    answer = server.get("/api/unified/preview", params={"path": "/"})
+    assert expect(answer, 408)["detail"].endswith("connection refused); it is being tried again.")
 
 
 def test_the_audit_log_tells_commands_requests_and_bytes_and_nothing_secret(
