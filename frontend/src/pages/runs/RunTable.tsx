@@ -10,6 +10,7 @@ import {
 } from "react";
 import { useLocation } from "wouter";
 import { makeRunPath } from "@/shell/paths";
+import { readWay } from "@/shell/traversal";
 import type { Column } from "./columns";
 import { GroupHead, RunCard, RunRow } from "./RunRow";
 import classes from "./RunTable.module.css";
@@ -36,21 +37,50 @@ interface Props {
   onToggleGroup: (value: string) => void;
 }
 
+interface Left {
+  shown: string;
+  top: number;
+  active: number;
+}
+
+/** Where one was when the table went: whoever opens a run and goes back is there again. It ends with the tab. */
+let left: Left | null = null;
+
 export function RunTable(props: Props) {
   const { view, layout, columns } = props;
   const isPhone = useMediaQuery("(max-width: 640px)", false, { getInitialValueInEffect: false }) ?? false;
   const scroller = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(0);
+  const latest = useRef(0);
+  latest.current = active;
   const chosen = useSelection();
   const [, navigate] = useLocation();
   const shown = JSON.stringify([view.q, view.sort, view.order, view.group]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another view begins at its top, and keeps the focus
+  const sizes = isPhone ? { row: CARD, head: HEAD_OF_CARDS, above: 0 } : { row: ROW, head: ROW, above: ROW };
+  const { virtualizer, items, slots, seen } = useSlots(scroller, layout, sizes);
+  const before = useRef(shown);
+  const wanted = useRef<Left | null>(null);
   useLayoutEffect(() => {
+    if (before.current === shown) return;
+    before.current = shown; // another view begins at its top, and keeps the focus
     scroller.current?.scrollTo({ top: 0 });
     setActive(0);
   }, [shown]);
-  const sizes = isPhone ? { row: CARD, head: HEAD_OF_CARDS, above: 0 } : { row: ROW, head: ROW, above: ROW };
-  const { virtualizer, items, slots, seen } = useSlots(scroller, layout, sizes);
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    wanted.current = readWay() === "traversed" && left?.shown === before.current ? left : null;
+    return () => {
+      left = { shown: before.current, top: element?.scrollTop ?? 0, active: latest.current };
+    };
+  }, []);
+  useLayoutEffect(() => {
+    const place = wanted.current;
+    if (place === null || layout.length === 0) return; // the groups have yet to come
+    wanted.current = null;
+    scroller.current?.scrollTo({ top: place.top });
+    scroller.current?.focus({ preventScroll: true });
+    setActive(Math.min(place.active, layout.length - 1));
+  });
   const known = useRows(view, layout, items[0]?.index ?? 0, (items.at(-1)?.index ?? -1) + 1);
   const rows = useGradually(known);
   const withRun = useWithRun(view, layout);
@@ -75,26 +105,33 @@ export function RunTable(props: Props) {
   }
 
   function act(event: KeyboardEvent): void {
-    if (event.target !== scroller.current || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const clicked = event.target === scroller.current ? null : findLine(event.target);
+    if (event.target !== scroller.current && clicked === null) return;
+    const from = clicked ?? active;
     const line = layout.at(active);
-    const actions: Record<string, () => void> = {
-      ArrowDown: () => move(active + 1),
-      ArrowUp: () => move(active - 1),
-      PageDown: () => move(active + PAGE_ROWS),
-      PageUp: () => move(active - PAGE_ROWS),
+    const moves: Record<string, () => void> = {
+      ArrowDown: () => move(from + 1),
+      ArrowUp: () => move(from - 1),
+      PageDown: () => move(from + PAGE_ROWS),
+      PageUp: () => move(from - PAGE_ROWS),
       Home: () => move(0),
       End: () => move(layout.length - 1),
-      j: () => move(active + 1),
-      k: () => move(active - 1),
+      j: () => move(from + 1),
+      k: () => move(from - 1),
+    };
+    const acts: Record<string, () => void> = {
       " ": () => withRun(active, (run) => selection.toggle([run.key])),
       Enter: () => {
         if (line?.kind === "head") props.onToggleGroup(layout.sections[line.section]?.value ?? "");
         else withRun(active, (run) => navigate(makeRunPath(run.key)));
       },
     };
-    const action = actions[event.key];
+    // A box or a head that was clicked has the focus: space and Enter are its own, the other keys go on from its row.
+    const action = moves[event.key] ?? (clicked === null ? acts[event.key] : undefined);
     if (action) {
       event.preventDefault();
+      scroller.current?.focus({ preventScroll: true });
       action();
     }
   }
@@ -152,4 +189,10 @@ export function RunTable(props: Props) {
       </div>
     </div>
   );
+}
+
+/** The place of the row that something is in; null for the table's head. */
+function findLine(target: EventTarget): number | null {
+  const row = target instanceof Element ? target.closest("[role=rowgroup] [role=row]") : null;
+  return row === null ? null : Number(row.id.slice("line-".length));
 }

@@ -16,6 +16,7 @@ import { TryDemo } from "@/components/TryDemo";
 import { countOf, formatCount } from "@/format/numbers";
 import { makeComparePath } from "@/shell/paths";
 import { useShortcut } from "@/shell/shortcuts";
+import { readWay } from "@/shell/traversal";
 import { ColumnMenu } from "./ColumnMenu";
 import { type Column, FIRST_SHOWN, findColumn, nameOfValue } from "./columns";
 import { DeleteButton } from "./DeleteButton";
@@ -29,9 +30,12 @@ import { GROUPINGS, useView, type View } from "./view";
 
 const MOST_COMPARED = 50;
 
+/** The groups that were closed when the page went: going back finds them so. */
+let left: ReadonlySet<string> = new Set();
+
 export default function RunsPage() {
   const [view, changeView] = useView();
-  const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
+  const [closed, setClosed] = useState(() => (readWay() === "traversed" ? left : new Set<string>()));
   const [shown, setShown] = useRemembered<string[]>("run-columns", FIRST_SHOWN);
   const [widths, setWidths] = useRemembered<Record<string, number>>("run-widths", {});
   const { layout, total, isPending, error, first } = useSections(view, closed);
@@ -45,6 +49,7 @@ export default function RunsPage() {
   function toggleGroup(value: string): void {
     const next = new Set(closed);
     if (!next.delete(value)) next.add(value);
+    left = next;
     setClosed(next);
   }
 
