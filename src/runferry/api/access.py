@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from runferry.api.answers import ErrorAnswer, RateLimitAnswer
 from runferry.service import Service
@@ -24,6 +25,15 @@ EXAMPLES: dict[int, str] = {
     500: "Connection failed: connection refused",
     507: "The disk is full.",
 }
+
+
+class WholePath(PathConvertor):
+    """``{name:whole}`` in a route: any text, also of several lines. ``path`` ends with a line, but names may not."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("whole", WholePath())
 
 
 async def find_service(request: Request) -> Service:

@@ -70,9 +70,9 @@ async def show_stats(service: TheService) -> Response:
     )
 
 
-@router.head("/artifacts/{name:path}/v{version:int}/files/{path:path}", include_in_schema=False)
+@router.head("/artifacts/{name:whole}/v{version:int}/files/{path:whole}", include_in_schema=False)
 @router.get(
-    "/artifacts/{name:path}/v{version:int}/files/{path:path}",
+    "/artifacts/{name:whole}/v{version:int}/files/{path:whole}",
     response_class=Response,
     responses=CONTENT | describe_errors(400, 404, 409, 410, 500, 507),
 )
@@ -91,14 +91,14 @@ async def read_file(
     return await answer_spot(request, service, await locate(service, text, which))
 
 
-@router.get("/artifacts/{name:path}/versions", response_model=answers.VersionsAnswer, responses=ERRORS)
+@router.get("/artifacts/{name:whole}/versions", response_model=answers.VersionsAnswer, responses=ERRORS)
 async def list_versions(service: TheService, name: Name, which: TheWhich) -> Response:
     """List the versions of an artifact. A name that several have is answered 409; `candidates` are queries to add."""
     found = await service.artifacts.find(name, which)
     return await make_bulk_response(lambda: shape_versions(found))
 
 
-@router.get("/artifacts/{name:path}/v{version:int}/files", response_model=answers.FilesAnswer, responses=ERRORS)
+@router.get("/artifacts/{name:whole}/v{version:int}/files", response_model=answers.FilesAnswer, responses=ERRORS)
 async def list_files(service: TheService, name: Name, version: Version, which: TheWhich) -> Response:
     """List a version's files as its manifest has them; one that is not here has no `absolute_path`.
 
@@ -108,7 +108,7 @@ async def list_files(service: TheService, name: Name, version: Version, which: T
     return await make_bulk_response(lambda: shape_files(found))
 
 
-@router.get("/artifacts/{name:path}/v{version:int}/lineage", response_model=answers.LineageAnswer, responses=ERRORS)
+@router.get("/artifacts/{name:whole}/v{version:int}/lineage", response_model=answers.LineageAnswer, responses=ERRORS)
 async def show_lineage(
     service: TheService,
     name: Name,
@@ -121,7 +121,7 @@ async def show_lineage(
     return await make_bulk_response(lambda: shape_graph(graph))
 
 
-@router.get("/artifacts/{name:path}/v{version:int}", response_model=answers.VersionDetailsAnswer, responses=ERRORS)
+@router.get("/artifacts/{name:whole}/v{version:int}", response_model=answers.VersionDetailsAnswer, responses=ERRORS)
 async def get_version(service: TheService, name: Name, version: Version, which: TheWhich) -> Response:
     """Show one version with what its metadata.json says."""
     found = await service.artifacts.get(name, version, which)
@@ -129,7 +129,7 @@ async def get_version(service: TheService, name: Name, version: Version, which: 
 
 
 @router.delete(
-    "/artifacts/{name:path}/v{version:int}",
+    "/artifacts/{name:whole}/v{version:int}",
     response_model=answers.DeletedVersionAnswer,
     responses=describe_errors(400, 404, 409, 500, 507),
 )
@@ -147,7 +147,7 @@ async def delete_version(
     return answers.DeletedVersionAnswer(ok=True, message=message, freed_bytes=freed)
 
 
-@router.get("/runs/{run_id:path}/artifacts", response_model=answers.RunArtifactsAnswer, responses=ERRORS)
+@router.get("/runs/{run_id:whole}/artifacts", response_model=answers.RunArtifactsAnswer, responses=ERRORS)
 async def list_run_artifacts(
     service: TheService,
     run_id: Annotated[str, Path(max_length=1000, description="A run's `id`, or its unique `key`.")],

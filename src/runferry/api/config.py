@@ -152,7 +152,7 @@ async def save_connection(body: SaveBody, service: TheService) -> SaveAnswer:
 
 
 @router.get(
-    "/ssh_connections/{key:path}/details", response_model=SavedDetailsAnswer, responses=describe_errors(404, 429, 500)
+    "/ssh_connections/{key:whole}/details", response_model=SavedDetailsAnswer, responses=describe_errors(404, 429, 500)
 )
 async def show_connection(key: Key, service: TheService) -> SavedDetailsAnswer:
     """Show one saved connection. Its secrets are not told."""
@@ -162,7 +162,7 @@ async def show_connection(key: Key, service: TheService) -> SavedDetailsAnswer:
     )
 
 
-@router.delete("/ssh_connections/{key:path}", response_model=MessageAnswer, responses=describe_errors(404, 429, 500))
+@router.delete("/ssh_connections/{key:whole}", response_model=MessageAnswer, responses=describe_errors(404, 429, 500))
 async def delete_connection(key: Key, service: TheService) -> MessageAnswer:
     """Forget a saved connection and its secrets. An open connection stays open."""
     await service.saved_connections.delete(key)

@@ -30,7 +30,7 @@ CONTENT: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/{run_id:path}/files", response_model=FilesAnswer, responses=describe_errors(400, 404, 409, 500))
+@router.get("/{run_id:whole}/files", response_model=FilesAnswer, responses=describe_errors(400, 404, 409, 500))
 async def list_files(
     request: Request, service: TheService, run_id: RunId, query: Annotated[FilesQuery, Query()]
 ) -> Response:
@@ -47,7 +47,7 @@ async def list_files(
 
 
 @router.get(
-    "/{run_id:path}/files/{path:path}",
+    "/{run_id:whole}/files/{path:whole}",
     response_class=Response,
     responses=CONTENT | describe_errors(400, 404, 409, 410, 500, 507),
 )
@@ -63,7 +63,7 @@ async def read_file(request: Request, service: TheService, run_id: RunId, path: 
     return await answer_file(request, service, f"{run_id}/files/{path}")
 
 
-@router.head("/{run_id:path}/files/{path:path}", include_in_schema=False)
+@router.head("/{run_id:whole}/files/{path:whole}", include_in_schema=False)
 async def examine_file(request: Request, service: TheService, run_id: RunId, path: FilePath) -> Response:
     """Answer what GET would, without the bytes; nothing is fetched."""
     return await answer_file(request, service, f"{run_id}/files/{path}")

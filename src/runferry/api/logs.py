@@ -32,7 +32,7 @@ RunId = Annotated[str, Path(max_length=1000, description="A run's `id`, or its u
 
 
 @router.get(
-    "/{run_id:path}/logs",
+    "/{run_id:whole}/logs",
     response_model=LogPageAnswer,
     responses=describe_errors(400, 403, 404, 409, 410, 500, 507),
 )
@@ -54,7 +54,7 @@ async def read_logs(service: TheService, run_id: RunId, query: Annotated[LogsQue
     return await make_bulk_response(lambda: page)
 
 
-@router.websocket("/{run_id:path}/logs/ws")
+@router.websocket("/{run_id:whole}/logs/ws")
 async def stream_logs(websocket: WebSocket, run_id: str) -> None:
     """Send one message per line: those that are there, then those that come. See `docs/api.md`."""
     service: Service = websocket.app.state.service

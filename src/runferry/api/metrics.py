@@ -66,7 +66,7 @@ async def compare_series(service: TheService, query: Annotated[ManyQuery, Query(
     return await make_bulk_response(lambda: shapes.shape_many(found, missing, chosen))
 
 
-@router.get("/runs/{run_id:path}/series", response_model=shapes.SeriesAnswer, responses=ERRORS)
+@router.get("/runs/{run_id:whole}/series", response_model=shapes.SeriesAnswer, responses=ERRORS)
 async def get_series(service: TheService, run_id: RunId, query: Annotated[SeriesQuery, Query()]) -> Response:
     """Draw metrics of a run at a width: the least, greatest and last value of each pixel, so that every spike shows.
 
@@ -78,28 +78,28 @@ async def get_series(service: TheService, run_id: RunId, query: Annotated[Series
     return await make_bulk_response(lambda: shapes.shape_series(found, chosen))
 
 
-@router.get("/runs/{run_id:path}/points", response_model=shapes.PointsPageAnswer, responses=ERRORS)
+@router.get("/runs/{run_id:whole}/points", response_model=shapes.PointsPageAnswer, responses=ERRORS)
 async def get_points(service: TheService, run_id: RunId, query: Annotated[PointsQuery, Query()]) -> Response:
     """Return the points of a metric exactly as they were written, in that order, page by page."""
     found = await service.series.points(run_id, query.metric, offset=query.offset, limit=query.limit)
     return await make_bulk_response(lambda: shapes.shape_points(found))
 
 
-@router.get("/runs/{run_id:path}/metrics", response_model=shapes.TableAnswer, responses=ERRORS)
+@router.get("/runs/{run_id:whole}/metrics", response_model=shapes.TableAnswer, responses=ERRORS)
 async def get_metrics(service: TheService, run_id: RunId) -> Response:
     """Return all numbers as rows by `time`, in seconds since the run's first point. Missing and non-finite are null."""
     table = await service.series.table_by_time(run_id)
     return await make_bulk_response(lambda: shapes.shape_table(table))
 
 
-@router.get("/runs/{run_id:path}/metrics_step", response_model=shapes.TableAnswer, responses=ERRORS)
+@router.get("/runs/{run_id:whole}/metrics_step", response_model=shapes.TableAnswer, responses=ERRORS)
 async def get_metrics_by_step(service: TheService, run_id: RunId) -> Response:
     """Return all numbers as one row per `global_step`, the last write of each; `stage` is the last column."""
     table = await service.series.table_by_step(run_id)
     return await make_bulk_response(lambda: shapes.shape_table(table))
 
 
-@router.get("/runs/{run_id:path}/media", response_model=list[shapes.MediaAnswer], responses=ERRORS)
+@router.get("/runs/{run_id:whole}/media", response_model=list[shapes.MediaAnswer], responses=ERRORS)
 async def list_media(
     service: TheService,
     run_id: RunId,

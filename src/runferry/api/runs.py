@@ -22,7 +22,7 @@ async def list_runs(service: TheService, query: Annotated[schemas.RunsQuery, Que
     return await make_bulk_response(lambda: runs, headers={"X-Total-Count": str(total)})
 
 
-@router.get("/{run_id:path}", response_model=answers.RunDetailAnswer, responses=describe_errors(400, 404, 409, 500))
+@router.get("/{run_id:whole}", response_model=answers.RunDetailAnswer, responses=describe_errors(400, 404, 409, 500))
 async def get_run(
     service: TheService,
     run_id: Annotated[str, Path(max_length=1000, description="A run's `id`, or its unique `key`.")],

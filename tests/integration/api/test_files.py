@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -376,3 +377,17 @@ async def test_a_file_called_files_and_paths_like_other_routes_are_found(
         for name in ("x/files", "files/files/deep.txt", "logs", "metrics"):
             response = await served.api.get(f"{FILES}/{name}")
             assert (response.status_code, response.content) == (200, name.encode()), name
+
+
+async def test_names_of_several_lines_are_names_like_others(
+    tmp_path: Path, home: Path, sshd: Sshd, run: Path
+) -> None:
+    contents = {"a\nb.txt": b"two lines", "c.txt": b"one", "c.txt\n": b"another", "\n": b"nothing else"}
+    for name, data in contents.items():
+        write_file(run / name, data)
+    async with ServedRunferry(tmp_path / "data", home) as served:
+        await served.connect(sshd)
+        await keep_smart(served, run.parents[3])
+        for name, data in contents.items():
+            answer = await served.api.get(f"{FILES}/{quote(name)}")
+            assert (answer.status_code, answer.content) == (200, data), name
