@@ -98,3 +98,15 @@ def test_a_phone_shows_the_comparison_without_scrolling_sideways(browser: Browse
         page = web.open(ADDRESS)
         wait_drawn(page)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_seeds_that_differ_in_their_last_digit_are_told_apart(shown: Watched, tree: Path, tmp_path: Path) -> None:
+    page = shown.open(ADDRESS)
+    first = tree / "vision" / "resnet" / "runs" / FIRST
+    second = tmp_path / "other" / "vision" / EVIL / "runs" / SECOND
+    for run, seed in ((first, 9007199254740992), (second, 9007199254740993)):
+        (run / "summary.json").write_text(f'{{"config": {{"seed": {seed}, "lr": 0.1}}}}')
+    params = page.get_by_role("region", name="Params")
+    for digits in ("9007199254740992", "9007199254740993"):
+        expect(params.get_by_role("cell", name=digits)).to_be_visible()
+    expect(params.get_by_role("rowheader", name="lr")).to_have_count(0)  # it is the same

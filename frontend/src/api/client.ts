@@ -1,4 +1,5 @@
 /** Typed requests: paths, queries, bodies and answers are those of the API's own description. */
+import { parseJson } from "./json";
 import type { components, paths } from "./schema";
 
 export type Schema<Name extends keyof components["schemas"]> = components["schemas"][Name];
@@ -111,7 +112,7 @@ async function request<T>(
     throw new ApiError(0, UNREACHABLE);
   }
   if (!response.ok) throw showLoginWhereAsked(await readError(response));
-  return { data: (await response.json()) as T, headers: response.headers };
+  return { data: parseJson(await response.text()) as T, headers: response.headers };
 }
 
 /** A server that wants its token has a page that asks for it, at every address. */

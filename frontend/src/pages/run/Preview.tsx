@@ -1,12 +1,13 @@
 /** A look into a file: its beginning as text, or the image. What a file says is never run. */
 import { useQuery } from "@tanstack/react-query";
 import { ApiError } from "@/api/client";
+import { indentJson } from "@/api/json";
 import { keys } from "@/api/keys";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
 import { formatBytes } from "@/format/bytes";
 import { makeFileUrl } from "./fetching";
-import { choosePreview, formatJson, MOST_SHOWN, parseTable } from "./preview";
+import { choosePreview, MOST_SHOWN, parseTable } from "./preview";
 import classes from "./run.module.css";
 
 export function Preview({ run, path, size }: { run: string; path: string; size: number }) {
@@ -35,7 +36,7 @@ export function Preview({ run, path, size }: { run: string; path: string; size: 
             <Table rows={parseTable(query.data, path.toLowerCase().endsWith("tsv") ? "\t" : ",")} />
           ) : (
             // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard
-            <pre tabIndex={0}>{kind === "json" ? formatJson(query.data) : query.data}</pre>
+            <pre tabIndex={0}>{kind === "json" ? indentJson(query.data) : query.data}</pre>
           )}
         </>
       )}

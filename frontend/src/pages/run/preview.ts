@@ -17,14 +17,6 @@ export function choosePreview(path: string): PreviewKind {
   return TEXT.test(path) || !name.includes(".") ? "text" : "none";
 }
 
-export function formatJson(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
 /** Rows and fields of CSV or TSV, quotes respected; at most `most` rows. */
 export function parseTable(text: string, separator: string, most = 500): string[][] {
   const rows: string[][] = [];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { makeRunPath } from "@/shell/paths";
 import { readName, readPart } from "./address";
-import { choosePreview, formatJson, parseTable } from "./preview";
+import { choosePreview, parseTable } from "./preview";
 
 describe("addresses", () => {
   it("come back whatever a key holds", () => {
@@ -28,9 +28,5 @@ describe("previews", () => {
       ["1,5", 'say "x"'],
     ]);
     expect(parseTable("a\tb", "\t")).toEqual([["a", "b"]]);
-  });
-  it("leave broken JSON as it is", () => {
-    expect(formatJson("{")).toBe("{");
-    expect(formatJson('{"a":1}')).toBe('{\n  "a": 1\n}');
   });
 });
