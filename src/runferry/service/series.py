@@ -193,10 +193,10 @@ class SeriesService:
     def _look(self, rows: Sequence[RunRow]) -> tuple[FilesOf, Mapping[int, Sequence[SourceRow]]]:
         """Return the files that the runs' series come from, here or not, and what was read of them."""
         names = {name for reader in SERIES_READERS for name in reader.SOURCE_NAMES}
-        own = [(row.sync_id, row.path) for row in rows if row.format not in FORMATS_BY_NAME]
+        plain = [(row.sync_id, row.path) for row in rows if row.format not in FORMATS_BY_NAME]
         files = {
             place: [file for file in some if is_source_of(file.path, place[1])]
-            for place, some in self._store.list_files_of(own, names).items()
+            for place, some in self._store.list_files_of(plain, names).items()
         }
         files |= {(row.sync_id, row.path): [] for row in rows if row.format in FORMATS_BY_NAME}
         places = {row.id: (row.sync_id, row.path) for row in rows if row.format in FORMATS_BY_NAME}
@@ -204,7 +204,11 @@ class SeriesService:
             ids = [row_id for row_id, place in places.items() if place[0] == sync_id]
             for one, file in self._files.list_held(sync_id, Role.POINTS, ids):
                 files[places[one.run_id]].append(file)
-        return files, self._store.list_sources_of([row.id for row in rows])
+        sources = dict(self._store.list_sources_of([row.id for row in rows]))
+        for row_id, place in places.items():
+            if own := {file.path for file in files[place]}:  # what it was read from before is its no more
+                sources[row_id] = [source for source in sources[row_id] if source.path in own]
+        return files, sources
 
     def _join(
         self, rows: Sequence[RunRow], sources: Mapping[int, Sequence[SourceRow]], keys: Collection[str] | None

@@ -178,3 +178,26 @@ async def shows(ferry: Ferry, key: str, logged: Mapping[str, list[tuple[float, f
         return spell(await read_shown(ferry, key, is_growing=True)) == spell(logged)
 
     await eventually(is_shown, within=10, what=f"{key} to show what was logged")
+
+
+async def test_a_file_that_is_a_runs_no_more_counts_for_nothing(sshd: Sshd, tmp_path: Path) -> None:
+    run = tmp_path / "mlruns/1/0123456789abcdef0123456789abcdef"
+    (run / "metrics").mkdir(parents=True)
+    (run / "meta.yaml").write_text("status: 3\n")
+    (run / "metrics/early").write_text("1700000000000 1 1\nnonsense\n")
+    (run / "metrics/late").write_text("1700000060000 2 1\n")
+    async with Ferry(tmp_path) as ferry:
+        await ferry.connect(sshd)
+        await ferry.keep(tmp_path / "mlruns")
+
+        async def are_shown(names: set[str]) -> bool:
+            shown = [await ferry.service.series.catalogue(key) for key in (await keys_of(ferry)).values()]
+            return {row.key for catalogue in shown for row in catalogue.rows} == names
+
+        await eventually(lambda: are_shown({"early", "late"}), within=20, what="both metrics")
+        (run / "metrics/early").unlink()
+        await eventually(lambda: are_shown({"late"}), within=20, what="one metric to go")
+        (key,) = (await keys_of(ferry)).values()
+        catalogue = await ferry.service.series.catalogue(key)
+        assert (catalogue.first_time, catalogue.source.bad_records) == (1_700_000_060.0, 0)
+        assert catalogue.source.read_bytes == catalogue.source.held_bytes == len("1700000060000 2 1\n")
