@@ -75,3 +75,26 @@ def test_a_damaged_document_is_told_and_what_it_said_stays(index: Database, tmp_
         assert run.meta["params"] == {"lr": 1}
     found.survey({})
     assert found.problems == []
+
+
+def test_what_a_damaged_document_said_stays_over_a_restart(index: Database, tmp_path: Path) -> None:
+    scope = add_sync(index, "gpu1", "/data")
+    source = SyncSource(scope.sync_id, scope.server_id, "/data", tmp_path)
+    config = tmp_path / "job/.hydra/config.yaml"
+    config.parent.mkdir(parents=True)
+    entries = {path: make_entry(path, 5) for path in ("job/.hydra/config.yaml", "job/metrics.csv")}
+
+    def start(text: str) -> object:
+        config.write_text(text)
+        found = FoundRuns(index, source)
+        found.survey(entries)
+        found.read_cards(list(found.plans), {}, {})
+        with index.reading() as connection:
+            (run,) = RunStore(index).load(connection, scope.sync_id, ["job"]).values()
+        return run.meta.get("params")
+
+    assert start("lr: [1\n\t") is None, "it was never whole"
+    assert start("lr: 1\n") == {"lr": 1}
+    for _ in range(2):
+        assert start("lr: [1\n\t") == {"lr": 1}
+    assert start("lr: 2\n") == {"lr": 2}

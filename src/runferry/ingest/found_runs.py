@@ -25,7 +25,7 @@ from runferry.ingest.run_plans import PlannedFile, RunPlan, plan_runs, read_card
 from runferry.model import Entry, Problem, ProblemCode, Run, Version
 from runferry.store.contained import open_file
 from runferry.store.db import Database, split
-from runferry.store.run_files import Role, RunFile, RunFiles
+from runferry.store.run_files import WHOLE, Role, RunFile, RunFiles
 from runferry.store.runs import RunStore
 
 _BATCH = 200
@@ -178,6 +178,7 @@ class FoundRuns:
         with self._db.writing() as connection:
             known = self._runs.load(connection, sync_id, (plan.path for plan in plans))
             rows = [self._make_row(plan, known.get(plan.path)) for plan in plans]
+            self._whole.difference_update(run.path for run in rows if known.get(run.path) is not run)
             for path in (path for plan in plans if plan.path not in known for path in plan.excerpts):
                 self._versions.pop(path, None)  # what a card said that is no more
             self._runs.take_over(connection, sync_id, known, _ALL)
@@ -186,6 +187,8 @@ class FoundRuns:
             present = self._files.load(connection, sync_id, ids.values())
             for one in (one for files in present.values() for one in files if one.role is Role.EXCERPT):
                 self._versions.setdefault(one.path, one.version)
+            is_whole = {run_id for run_id, files in present.items() if any(is_read_whole(one) for one in files)}
+            self._whole.update(run.path for run in rows if known.get(run.path) is run and ids[run.path] in is_whole)
             self._replace_files(connection, plans, ids, present)
         return changed
 
@@ -201,13 +204,15 @@ class FoundRuns:
         ids: Mapping[str, int],
         present: Mapping[int, set[RunFile]],
     ) -> None:
-        wanted = {ids[plan.path]: {self._make_file(one, ids[plan.path]) for one in plan.files} for plan in plans}
+        wanted = {ids[plan.path]: {self._make_file(one, plan, ids[plan.path]) for one in plan.files} for plan in plans}
         changed = [run_id for run_id, files in wanted.items() if files != present.get(run_id, set())]
         found = [one for run_id in changed for one in sorted(wanted[run_id], key=lambda one: one.path)]
         self._files.replace(connection, self._source.sync_id, changed, found)
 
-    def _make_file(self, one: PlannedFile, run_id: int) -> RunFile:
+    def _make_file(self, one: PlannedFile, plan: RunPlan, run_id: int) -> RunFile:
         version = self._versions.get(one.path) if one.role is Role.EXCERPT else None
+        if one.role is Role.DOCUMENT and plan.path in self._whole:
+            version = WHOLE
         return RunFile(one.path, one.role, run_id, one.format, one.name, one.sequence, one.place, version)
 
     # Cards
@@ -223,6 +228,7 @@ class FoundRuns:
             known = self._runs.load(connection, sync_id, (plan.path for plan in plans))
         found: list[Run] = []
         versions: dict[str, str] = {}
+        completed: list[str] = []
         for plan in plans:
             before = known.get(plan.path)
             documents = self._read_documents(plan)
@@ -232,14 +238,17 @@ class FoundRuns:
             if before is None or lacks:
                 continue
             versions |= seen
-            if is_whole:
-                self._whole.add(plan.path)
+            if is_whole and plan.path not in self._whole:
+                completed.append(plan.path)
             if is_whole or plan.path not in self._whole:
                 found.append(read_card(plan, documents, excerpts, before))
         with self._db.writing() as connection:
             changed = self._runs.upsert(connection, self._source.scope, found)
             self._files.set_versions(connection, sync_id, versions)
+            if completed:
+                self._files.note_whole(connection, self._runs.find_ids(connection, sync_id, completed).values())
         self._versions |= versions
+        self._whole.update(completed)
         return changed
 
     def _read_documents(self, plan: RunPlan) -> dict[str, bytes]:
@@ -284,3 +293,8 @@ class FoundRuns:
         finally:
             os.close(descriptor)
         return Excerpt(head, tail, size)
+
+
+def is_read_whole(one: RunFile) -> bool:
+    """Say whether the card of this document's run has been read with nothing missing."""
+    return one.role is Role.DOCUMENT and one.version == WHOLE

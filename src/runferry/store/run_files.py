@@ -25,11 +25,15 @@ class Role(StrEnum):
     LOG = "log"
 
 
+WHOLE = "whole"
+
+
 @dataclass(frozen=True, slots=True)
 class RunFile:
     """One file of a run in one role. ``run_id`` is the run's row; ``name`` and ``sequence`` as in ``FoundSource``.
 
     ``version`` says of an excerpt which size and time of the file the run's card was read from; None: of none yet.
+    Of a document it is ``WHOLE`` once the card was read with no document missing.
     """
 
     path: str
@@ -75,6 +79,12 @@ class RunFiles:
         if versions:
             given = [{"b_path": path, "b_version": version} for path, version in versions.items()]
             connection.execute(statement.values(version=bindparam("b_version")), given)
+
+    def note_whole(self, connection: Connection, run_ids: Iterable[int]) -> None:
+        """Record that the cards of these runs have been read with no document missing."""
+        for part in split(run_ids):
+            is_one = run_files.c.run_id.in_(part) & (run_files.c.role == Role.DOCUMENT.value)
+            connection.execute(update(run_files).where(is_one).values(version=WHOLE))
 
     def find(self, sync_id: int, paths: Iterable[str], role: Role) -> dict[str, RunFile]:
         """Return those of a sync's paths that have a role."""

@@ -358,7 +358,7 @@ run_files = Table(
     Column("name", Text, nullable=False),  # relative to where that format found the run
     Column("sequence", Text, nullable=False),  # as in ``formats.recognition.FoundSource``
     Column("place", Integer, nullable=False),  # in which order the run's files of this role are read
-    Column("version", Text),  # size and time of what was last read of an excerpt; null: nothing yet
+    Column("version", Text),  # as in ``store.run_files.RunFile``; null: nothing was read yet
     Index("ix_run_files_run_id", "run_id", "role"),
     sqlite_with_rowid=False,
 )
