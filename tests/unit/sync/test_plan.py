@@ -89,6 +89,14 @@ def test_a_file_is_racy_until_two_seconds_after_its_last_change() -> None:
     assert not is_racy(version, 0)
 
 
+def test_a_file_whose_time_is_set_to_one_to_come_is_not_racy_for_ever() -> None:
+    a_year, now = 31_536_000_000_000_000, 1_700_000_000_000_000_000
+    assert is_racy(Version(1, now + a_year, now), now + 1_000_000_000)
+    assert not is_racy(Version(1, now + a_year, now), now + 2_000_000_000)
+    assert is_racy(Version(1, now + 5_000_000_000, now + 5_000_000_000), now), "a filesystem whose clock is ahead"
+    assert not is_racy(Version(1, now + a_year, now + a_year), now), "changed while the clock was wrong"
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[tuple[str, bytes]]:
     """A file's life on the server: appended to, rewritten at any size, replaced by rename, touched."""
