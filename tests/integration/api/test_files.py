@@ -379,9 +379,7 @@ async def test_a_file_called_files_and_paths_like_other_routes_are_found(
             assert (response.status_code, response.content) == (200, name.encode()), name
 
 
-async def test_names_of_several_lines_are_names_like_others(
-    tmp_path: Path, home: Path, sshd: Sshd, run: Path
-) -> None:
+async def test_names_of_several_lines_are_names_like_others(tmp_path: Path, home: Path, sshd: Sshd, run: Path) -> None:
     contents = {"a\nb.txt": b"two lines", "c.txt": b"one", "c.txt\n": b"another", "\n": b"nothing else"}
     for name, data in contents.items():
         write_file(run / name, data)
