@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from runferry.cli.client import Json, open_client
+from runferry.cli.client import Client, Json, open_client
 from runferry.cli.options import DataDirOption, JsonOption, ServerChoice, UrlOption
 from runferry.cli.progress import count_troubles
 from runferry.cli.running import run
@@ -144,6 +144,7 @@ def status(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDir
     async def work(terminal: Terminal) -> None:
         async with open_client(ServerChoice(url, data_dir)) as client:
             answer = await client.get("/api/unified/status")
+            counts = [] if as_json else await count_indexed(client, answer)
         if as_json:
             terminal.write(json.dumps(answer))
             return
@@ -154,10 +155,18 @@ def status(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDir
             show_connection(terminal, one, now=time.time())
         if not connections:
             terminal.say("Not connected. Begin with: runferry connect user@host")
-        counts = (answer.get("cached_experiments") or 0, answer.get("cached_artifacts") or 0)
         terminal.say(f"Local index: {count_noun(counts[0], 'run')}, {count_noun(counts[1], 'artifact')}")
 
     run(work)
+
+
+async def count_indexed(client: Client, status: Json) -> list[int]:
+    """Return how many runs and artifacts are in the index; a status without any connection does not say so."""
+    if "cached_experiments" in status:
+        return [status["cached_experiments"], status["cached_artifacts"]]
+    groups = await client.get("/api/run-groups", by="server")
+    stats = await client.get("/api/artifacts/stats")
+    return [sum(group["count"] for group in groups), stats["total_artifacts"]]
 
 
 def show_connection(terminal: Terminal, one: Json, *, now: float) -> None:
@@ -197,6 +206,11 @@ def describe_sync(sync: Json, *, now: float) -> str:
     return ", ".join(parts)
 
 
+NOTHING_AT_WORK = (
+    "No sync is at work, so nothing is known: runferry status shows them, runferry serve keeps them at work."
+)
+
+
 def problems(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataDirOption = None) -> None:
     """List files that are not copied, or not understood, and why."""
 
@@ -214,6 +228,6 @@ def problems(as_json: JsonOption = False, url: UrlOption = None, data_dir: DataD
                 shown += 1
         total = sum(sync["problem_count"] for sync in answer["syncs"])
         more = f", the first {shown:,} shown" if total > shown else ""
-        terminal.note(f"{count_noun(total, 'file')}{more}")
+        terminal.note(f"{count_noun(total, 'file')}{more}" if answer["syncs"] else NOTHING_AT_WORK)
 
     run(work)

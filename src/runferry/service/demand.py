@@ -24,6 +24,7 @@ from runferry.errors import (
     RemoteFailed,
     RunferryError,
 )
+from runferry.formats import skip_reason
 from runferry.model import Chunk, Entry, Kind, Problem, ProblemCode
 from runferry.remote.base import CHUNK, Priority
 from runferry.service.active import ActiveSync
@@ -130,10 +131,10 @@ class Demand:
         return answer
 
     def problem_finder(self, sync_id: int) -> Callable[[str], Problem | None]:
-        """Return a function that tells what is in the way of a file, as far as is known."""
+        """Return a function that tells what is in the way of a file, as far as is known; by its name without a sync."""
         sync = self._syncs.find(sync_id)
         attendant = sync.attendant if sync is not None else None
-        return attendant.trouble if attendant is not None else lambda path: None
+        return attendant.trouble if attendant is not None else judge_name
 
     def damage_finder(self, sync_id: int) -> Callable[[str], Problem | None]:
         """Return a function that tells why a file that is here is not understood, or not all of it."""
@@ -294,3 +295,9 @@ def make_error(problem: Problem, path: str, *, is_known: bool) -> RunferryError:
         return Gone(f"{path} is no longer on the server.") if is_known else NotFound(f"There is no file {path}.")
     kind, sentence = _SENTENCES.get(problem.code, (RemoteFailed, "{path}: {message}"))
     return kind(sentence.replace("{path}", path).replace("{message}", problem.message))
+
+
+def judge_name(path: str) -> Problem | None:
+    """Return why a file of this name is never copied, if it is not."""
+    reason = skip_reason(path)
+    return None if reason is None else Problem(path, ProblemCode.SKIPPED, reason)

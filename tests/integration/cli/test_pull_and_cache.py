@@ -138,6 +138,16 @@ def test_offline_what_is_held_is_written_and_its_age_is_told(cli: Cli, smart: Pa
     assert "is not connected: connect to it" in done.err
 
 
+def test_offline_a_lock_is_no_failure_of_pulling_a_whole_run(
+    cli: Cli, sshd: Sshd, key: Key, run: Path, tmp_path: Path
+) -> None:
+    assert cli.run("sync", at(sshd, str(run.parents[3])), "--once", *key).code == 0
+    done = cli.run("pull", ID, str(tmp_path / "dest"))
+    assert done.code == 0, done
+    assert "not written" not in done.err
+    assert names(tmp_path / "dest" / ID) == set(files_below(run)) - {"events.jsonl.lock"}
+
+
 def test_a_person_sees_a_bar(cli: Cli, smart: Path, tmp_path: Path) -> None:
     session = TerminalSession(cli, "pull", f"{ID}:ckpt", str(tmp_path / "dest"))
     code, shown = session.finish()

@@ -66,6 +66,18 @@ def test_runs_are_listed_from_the_local_copy_with_the_server_gone(cli: Cli, sshd
     assert cli.read_json("runs", "--status", "no-such-status") == []
 
 
+def test_without_a_server_the_index_is_counted_and_problems_are_not_called_none(
+    cli: Cli, sshd: Sshd, key: Key, root: Path
+) -> None:
+    assert cli.run("sync", at(sshd, str(root)), "--once", *key).code == 0
+    runs = cli.read_json("runs")
+    assert runs
+    assert f"Local index: {len(runs)} runs, " in cli.run("status").out
+    done = cli.run("problems")
+    assert (done.code, done.out) == (0, "")
+    assert done.err.startswith("No sync is at work, so nothing is known")
+
+
 def test_smart_mode_brings_the_metadata_only(cli: Cli, sshd: Sshd, key: Key, root: Path) -> None:
     done = cli.run("sync", at(sshd, str(root)), "--mode", "smart", "--once", *key)
     assert done.code == 0, done
