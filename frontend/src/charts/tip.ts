@@ -1,4 +1,5 @@
 /** The values under the crosshair, beside it. Names are text. */
+import { reveal } from "@/format/names";
 import { formatNumber } from "@/format/numbers";
 import type { Value } from "./align";
 import classes from "./charts.module.css";
@@ -50,7 +51,7 @@ function makeRow({ label, color, value }: TipRow): HTMLElement {
   mark.className = classes.mark ?? "";
   mark.style.background = color;
   const name = document.createElement("span");
-  name.textContent = label;
+  name.textContent = reveal(label);
   const number = document.createElement("strong");
   number.textContent = value === null ? "NaN" : formatNumber(value);
   row.append(mark, name, number);

@@ -1,5 +1,5 @@
 /** A name from a server: as text, cut in the middle where it is too long, copied by a click. */
-import { splitForCut } from "@/format/names";
+import { reveal, splitForCut } from "@/format/names";
 import classes from "./Name.module.css";
 import { tell } from "./toasts";
 
@@ -14,7 +14,8 @@ interface Props {
 }
 
 export function Name({ text, kept = 8, isCopied = false, isUntitled = false, className }: Props) {
-  const [head, tail] = splitForCut(text, kept);
+  const shown = reveal(text);
+  const [head, tail] = splitForCut(shown, kept);
   // A short one is one element: a long table has thousands of them, and all of them are laid out.
   const parts = tail ? (
     <>
@@ -22,12 +23,12 @@ export function Name({ text, kept = 8, isCopied = false, isUntitled = false, cla
       <span className={classes.tail}>{tail}</span>
     </>
   ) : (
-    text
+    shown
   );
   const style = `${tail ? classes.name : classes.whole} ${className ?? ""}`;
   if (!isCopied) {
     return (
-      <span className={style} title={isUntitled ? undefined : text}>
+      <span className={style} title={isUntitled ? undefined : shown}>
         {parts}
       </span>
     );
@@ -36,7 +37,7 @@ export function Name({ text, kept = 8, isCopied = false, isUntitled = false, cla
     <button
       type="button"
       className={`${style} ${classes.copy}`}
-      title={`Copy ${text}`}
+      title={`Copy ${shown}`}
       onClick={() => copy(text)}
     >
       {parts}

@@ -1,5 +1,7 @@
 /** A page: its one heading, its actions on the right, its content over the whole width. */
+
 import { type ReactNode, useEffect, useRef } from "react";
+import { reveal } from "@/format/names";
 import { readWay } from "@/shell/traversal";
 import classes from "./Page.module.css";
 
@@ -21,13 +23,13 @@ export function Page({ title, note, actions, isFilling = false, children }: Prop
     if (isLost) heading.current?.focus({ preventScroll: true });
   }, []);
   useEffect(() => {
-    document.title = `${title} · Runferry`;
+    document.title = `${reveal(title)} · Runferry`;
   }, [title]);
   return (
     <main className={classes.page} data-filling={isFilling || undefined}>
       <header className={classes.head}>
         <h1 ref={heading} tabIndex={-1}>
-          {title}
+          {reveal(title)}
         </h1>
         {note && <span className={classes.note}>{note}</span>}
         {actions && <div className={classes.actions}>{actions}</div>}

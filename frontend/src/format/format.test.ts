@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { formatBytes } from "./bytes";
 import { parseLocation } from "./location";
-import { cutMiddle, listAncestors, splitForCut } from "./names";
+import { cutMiddle, listAncestors, reveal, splitForCut } from "./names";
 import { countOf, formatCount, formatNumber } from "./numbers";
 import { formatAge, formatAgo, formatDuration } from "./times";
 
@@ -27,6 +27,15 @@ describe("numbers", () => {
     expect(formatCount(1234567)).toBe("1,234,567");
     expect(countOf(1, "run")).toBe("1 run");
     expect(countOf(0, "run")).toBe("0 runs");
+  });
+});
+
+describe("text of a server's", () => {
+  it("turns nothing around, and else is as it was", () => {
+    expect(reveal("gpj.exe")).toBe("gpj.exe");
+    expect(reveal("abc\u202egpj.exe\u2066")).toBe("abc\\u202egpj.exe\\u2066");
+    expect(reveal("a\u0007b\nc\td")).toBe("a\\u0007b\nc\td");
+    expect(reveal("שלום 👩‍🔬 漢字")).toBe("שלום 👩‍🔬 漢字");
   });
 });
 

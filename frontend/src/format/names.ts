@@ -2,6 +2,14 @@
 
 const ELLIPSIS = "…";
 
+// Bidirectional marks, overrides and isolates; and what a terminal would act on.
+const HIDDEN = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]|(?![\t\n\r])\p{Cc}/gu;
+
+/** Text of a server's with the letters that would turn what stands beside them around as escapes, as the command line does. */
+export function reveal(text: string): string {
+  return text.replace(HIDDEN, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** Cut to at most `most` characters, keeping more of the end than of the beginning. */
 export function cutMiddle(text: string, most: number): string {
   const letters = [...text];

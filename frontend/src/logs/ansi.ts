@@ -3,6 +3,8 @@
  * every other control sequence is left out. Pure functions.
  */
 
+import { reveal } from "@/format/names";
+
 export interface Span {
   text: string;
   /** 0 to 7: black, red, green, yellow, blue, magenta, cyan, white. */
@@ -56,7 +58,7 @@ export function stripTime(text: string): string {
 }
 
 function push(spans: Span[], text: string, style: Style): void {
-  const shown = text.replace(CONTROL, "");
+  const shown = reveal(text.replace(CONTROL, ""));
   if (shown) spans.push({ text: shown, ...style });
 }
 

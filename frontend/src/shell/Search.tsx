@@ -1,4 +1,5 @@
 /** Finds a run anywhere: a few matches while one types, all of them with Enter. */
+
 import { Combobox, TextInput, useCombobox } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
@@ -9,6 +10,7 @@ import { getCounted, makeUrl } from "@/api/client";
 import { keys } from "@/api/keys";
 import { Name } from "@/components/Name";
 import { StatusMark } from "@/components/StatusMark";
+import { reveal } from "@/format/names";
 import { countOf } from "@/format/numbers";
 import { makeRunPath } from "./paths";
 import classes from "./Search.module.css";
@@ -67,7 +69,7 @@ export function Search() {
                 <StatusMark status={run.status} evidence={run.status_evidence} isWordless />
                 <Name text={run.id} />
                 <span className={classes.where}>
-                  {run.project} / {run.name} on {run.server}
+                  {reveal(`${run.project} / ${run.name}`)} on {run.server}
                 </span>
               </span>
             </Combobox.Option>

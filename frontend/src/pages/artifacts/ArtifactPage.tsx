@@ -1,4 +1,5 @@
 /** One artifact: its versions, and of the chosen one its files and where it comes from. */
+
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useLocation, useSearchParams } from "wouter";
@@ -11,6 +12,7 @@ import { Name } from "@/components/Name";
 import { Page } from "@/components/Page";
 import { Bytes } from "@/components/Values";
 import { formatBytes } from "@/format/bytes";
+import { reveal } from "@/format/names";
 import { countOf } from "@/format/numbers";
 import { makeRunPath } from "@/shell/paths";
 import { readName } from "../run/address";
@@ -167,7 +169,7 @@ function Files({ which, version }: { which: Which; version: number }) {
               <tbody>
                 {query.data.files.map((one) => (
                   <tr key={one.path}>
-                    <td>{one.path}</td>
+                    <td>{reveal(one.path)}</td>
                     <td className="num">
                       <Bytes size={one.size} />
                     </td>

@@ -1,10 +1,12 @@
 /** Finds one more run to compare. */
+
 import { Select } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { get } from "@/api/client";
 import { keys } from "@/api/keys";
+import { reveal } from "@/format/names";
 
 export function AddRun({ taken, onAdd }: { taken: readonly string[]; onAdd: (key: string) => void }) {
   const [text, setText] = useState("");
@@ -25,7 +27,10 @@ export function AddRun({ taken, onAdd }: { taken: readonly string[]; onAdd: (key
       searchValue={text}
       onSearchChange={setText}
       value={null}
-      data={offered.map((run) => ({ value: run.key, label: `${run.name} ${run.id} (${run.server})` }))}
+      data={offered.map((run) => ({
+        value: run.key,
+        label: reveal(`${run.name} ${run.id} (${run.server})`),
+      }))}
       filter={({ options }) => options}
       nothingFoundMessage="No run matches"
       onChange={(key) => {

@@ -1,8 +1,10 @@
 /** What the compared runs were told, and what they came to: a column per run. */
+
 import type { Schema } from "@/api/client";
 import type { ChartRun } from "@/charts/Chart";
 import { Name } from "@/components/Name";
 import { Num } from "@/components/Values";
+import { reveal } from "@/format/names";
 import { formatDuration } from "@/format/times";
 import classes from "./compare.module.css";
 import { compareValues, findBest } from "./differences";
@@ -36,7 +38,7 @@ export function SummaryTable({ runs, lines }: Props) {
         const best = new Set(findBest(hint, values));
         return (
           <tr key={name}>
-            <th scope="row">{name}</th>
+            <th scope="row">{reveal(name)}</th>
             {runs.map((run, place) => (
               <td
                 key={run.key}
@@ -65,9 +67,11 @@ export function DifferenceTable({ runs, lines, isAll }: Props & { isAll: boolean
     <Frame lines={lines}>
       {shown.map((one) => (
         <tr key={one.name}>
-          <th scope="row">{one.name}</th>
+          <th scope="row">{reveal(one.name)}</th>
           {runs.map((run, place) => (
-            <td key={run.key}>{one.values[place] ?? <span className="dim">–</span>}</td>
+            <td key={run.key}>
+              {one.values[place] === undefined ? <span className="dim">–</span> : reveal(one.values[place])}
+            </td>
           ))}
         </tr>
       ))}
@@ -102,5 +106,5 @@ function Frame({ lines, children }: { lines: readonly ChartRun[]; children: Reac
 function Value({ value }: { value: unknown }) {
   if (typeof value === "number") return <Num value={value} />;
   if (value === undefined || value === null) return <span className="dim">–</span>;
-  return <>{typeof value === "object" ? JSON.stringify(value) : String(value)}</>;
+  return <>{reveal(typeof value === "object" ? JSON.stringify(value) : String(value))}</>;
 }

@@ -7,7 +7,7 @@ import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
 import { Name } from "@/components/Name";
 import { Bytes } from "@/components/Values";
-import { listAncestors } from "@/format/names";
+import { listAncestors, reveal } from "@/format/names";
 import { countOf } from "@/format/numbers";
 import { type Item, useListing, usePreview } from "./browsing";
 import classes from "./FolderBrowser.module.css";
@@ -105,7 +105,7 @@ function Crumbs({ path, onGo }: { path: string; onGo: (path: string) => void }) 
             aria-current={index === steps.length - 1 ? "location" : undefined}
             onClick={() => onGo(to)}
           >
-            {name}
+            {reveal(name)}
           </button>
         </span>
       ))}

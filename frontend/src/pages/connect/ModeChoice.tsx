@@ -1,4 +1,5 @@
 /** Smart or mirror: what each copies now and what it costs, in files and bytes, known from a look through the folder. */
+
 import { Button } from "@mantine/core";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -6,6 +7,7 @@ import { post, type Schema } from "@/api/client";
 import { keys } from "@/api/keys";
 import { ErrorNote } from "@/components/ErrorNote";
 import { formatBytes } from "@/format/bytes";
+import { reveal } from "@/format/names";
 import { countOf } from "@/format/numbers";
 import { usePreview } from "./browsing";
 import classes from "./ModeChoice.module.css";
@@ -47,7 +49,7 @@ export function ModeChoice({ connectionId, server, folder, onBack, onDone }: Pro
     >
       <p className={classes.folder}>
         <span className="dim">{server}:</span>
-        <code>{folder}</code>
+        <code>{reveal(folder)}</code>
         {known && <span className="dim"> {countOf(known.runs, "run")}</span>}
       </p>
       <fieldset className={classes.choices}>

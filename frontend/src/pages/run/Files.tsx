@@ -1,4 +1,5 @@
 /** A run's files as a tree: what is here, what is not, and one button to get it. */
+
 import { Button, Progress } from "@mantine/core";
 import { IconChevronDown, IconChevronRight, IconFile } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
@@ -11,6 +12,7 @@ import { Loading } from "@/components/Loading";
 import { Name } from "@/components/Name";
 import { Bytes } from "@/components/Values";
 import { formatBytes } from "@/format/bytes";
+import { reveal } from "@/format/names";
 import { countOf, formatPercent } from "@/format/numbers";
 import { fetchFile, makeFileUrl } from "./fetching";
 import { Preview } from "./Preview";
@@ -86,7 +88,7 @@ function Row({ run, entry, depth, chosen, onChoose }: Omit<FolderProps, "prefix"
           type="button"
           className={classes.open}
           style={{ paddingLeft: 4 + depth * 18 }}
-          aria-label={name} // whole: where it is cut, it is two words to a screen reader
+          aria-label={reveal(name)} // whole: where it is cut, it is two words to a screen reader
           aria-expanded={isFolder ? isOpen : undefined}
           onClick={() => (isFolder ? setOpen(!isOpen) : onChoose(entry))}
         >

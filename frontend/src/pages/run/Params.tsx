@@ -1,7 +1,9 @@
 /** What a run was told and what it came to, searchable. */
+
 import { TextInput } from "@mantine/core";
 import { useState } from "react";
 import { Num } from "@/components/Values";
+import { reveal } from "@/format/names";
 import type { RunDetail } from "./RunPage";
 import classes from "./run.module.css";
 
@@ -45,8 +47,8 @@ export function Values({ title, values, wanted = "" }: ValuesProps) {
         <tbody>
           {shown.map(([name, value]) => (
             <tr key={name}>
-              <th scope="row">{name}</th>
-              <td>{isMeasured(value) ? <Num value={value} /> : show(value)}</td>
+              <th scope="row">{reveal(name)}</th>
+              <td>{isMeasured(value) ? <Num value={value} /> : reveal(show(value))}</td>
             </tr>
           ))}
         </tbody>

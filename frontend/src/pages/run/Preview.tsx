@@ -1,4 +1,5 @@
 /** A look into a file: its beginning as text, or the image. What a file says is never run. */
+
 import { useQuery } from "@tanstack/react-query";
 import { ApiError } from "@/api/client";
 import { indentJson } from "@/api/json";
@@ -6,6 +7,7 @@ import { keys } from "@/api/keys";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
 import { formatBytes } from "@/format/bytes";
+import { reveal } from "@/format/names";
 import { makeFileUrl } from "./fetching";
 import { choosePreview, MOST_SHOWN, parseTable } from "./preview";
 import classes from "./run.module.css";
@@ -20,7 +22,7 @@ export function Preview({ run, path, size }: { run: string; path: string; size: 
   });
   return (
     <section className={classes.preview} aria-label={`Preview of ${path}`}>
-      <h2>{path}</h2>
+      <h2>{reveal(path)}</h2>
       {kind === "none" && <p className="dim">This kind of file has no preview. Fetch it and save it.</p>}
       {kind === "image" && <img src={url} alt={path} />}
       {query.error && <ErrorNote error={query.error} onRetry={() => query.refetch()} />}
@@ -36,7 +38,7 @@ export function Preview({ run, path, size }: { run: string; path: string; size: 
             <Table rows={parseTable(query.data, path.toLowerCase().endsWith("tsv") ? "\t" : ",")} />
           ) : (
             // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard
-            <pre tabIndex={0}>{kind === "json" ? indentJson(query.data) : query.data}</pre>
+            <pre tabIndex={0}>{reveal(kind === "json" ? indentJson(query.data) : query.data)}</pre>
           )}
         </>
       )}
@@ -72,7 +74,7 @@ function Table({ rows }: { rows: readonly string[][] }) {
           {rest.map((row, line) => (
             <tr key={`${line}-${row[0]}`}>
               {row.map((field, place) => (
-                <td key={`${place}-${field}`}>{field}</td>
+                <td key={`${place}-${field}`}>{reveal(field)}</td>
               ))}
             </tr>
           ))}

@@ -1,4 +1,5 @@
 /** One run: what it is and how fresh that is, and behind tabs all that it has written. */
+
 import { Button, Tabs } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useLocation, useSearchParams } from "wouter";
@@ -12,6 +13,7 @@ import { Name } from "@/components/Name";
 import { Page } from "@/components/Page";
 import { StatusMark } from "@/components/StatusMark";
 import { Num } from "@/components/Values";
+import { reveal } from "@/format/names";
 import { formatDuration, formatMoment, tellFreshness } from "@/format/times";
 import { LogView } from "@/logs/LogView";
 import { makeRunPath } from "@/shell/paths";
@@ -135,7 +137,7 @@ function Head({ run }: { run: RunDetail }) {
       <StatusMark status={run.status} evidence={run.status_evidence} />
       {run.status_evidence && <span className={classes.evidence}>{run.status_evidence}</span>}
       <span>
-        in <strong>{run.project}</strong>
+        in <strong>{reveal(run.project)}</strong>
       </span>
       <span>
         recorded by <strong>{run.format_title}</strong>
@@ -165,20 +167,20 @@ function Head({ run }: { run: RunDetail }) {
       </span>
       {run.best_metric_value !== null && (
         <span>
-          best {run.best_metric_name}{" "}
+          best {reveal(run.best_metric_name ?? "")}{" "}
           <strong>
             <Num value={run.best_metric_value} />
           </strong>
         </span>
       )}
-      {run.exit_reason && <span>ended: {run.exit_reason}</span>}
+      {run.exit_reason && <span>ended: {reveal(run.exit_reason)}</span>}
       {run.gone_at !== null && (
         <span className="bad">
           gone from the server <Age at={run.gone_at} />; what was copied stays here
         </span>
       )}
       {run.tags.map((tag) => (
-        <code key={tag}>{tag}</code>
+        <code key={tag}>{reveal(tag)}</code>
       ))}
     </div>
   );

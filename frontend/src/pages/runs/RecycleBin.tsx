@@ -1,4 +1,5 @@
 /** The runs that were deleted, here or on their servers: restored one by one, or removed from this machine for good. */
+
 import { Button, Group, Modal } from "@mantine/core";
 import { useState } from "react";
 import { Age } from "@/components/Age";
@@ -7,6 +8,7 @@ import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
 import { Name } from "@/components/Name";
 import { tell } from "@/components/toasts";
+import { reveal } from "@/format/names";
 import { countOf } from "@/format/numbers";
 import classes from "./RecycleBin.module.css";
 import { useEmptyBin, useRecycleBin, useRestore } from "./recycling";
@@ -48,7 +50,7 @@ function Content() {
             <div className={classes.facts}>
               <Name text={run.key} />
               <div className="dim">
-                {run.project} / {run.name}; deleted <Age at={run.deleted_at} />
+                {reveal(`${run.project} / ${run.name}`)}; deleted <Age at={run.deleted_at} />
                 {run.note && <>. {run.note}</>}
               </div>
             </div>

@@ -6,6 +6,7 @@ import { Age } from "@/components/Age";
 import { Name } from "@/components/Name";
 import { StatusMark } from "@/components/StatusMark";
 import { Num } from "@/components/Values";
+import { reveal } from "@/format/names";
 import { countOf } from "@/format/numbers";
 import { formatDuration } from "@/format/times";
 import { makeRunPath } from "@/shell/paths";
@@ -137,9 +138,11 @@ export const RunCard = memo(function RunCard({ index, top, isActive, run, isChos
               <StatusMark status={run.status} evidence={run.status_evidence} />
               <span className={classes.beside}>{formatDuration(run.duration_seconds)}</span>
               {run.best_metric_value !== null && (
-                <span>
-                  <span className="dim">{run.best_metric_name} </span>
-                  <Num value={run.best_metric_value} />
+                <span className={classes.best}>
+                  <Name text={run.best_metric_name ?? ""} className={classes.metric} />
+                  <span className={classes.value}>
+                    <Num value={run.best_metric_value} />
+                  </span>
                 </span>
               )}
             </div>
@@ -173,11 +176,14 @@ export function GroupHead({
           type="button"
           className={classes.toggle}
           tabIndex={-1}
+          aria-label={`${reveal(section.value || "none")} ${countOf(section.count, "run")}`} // whole, as it may be cut
           aria-expanded={section.isOpen}
           onClick={() => onToggle(section.value ?? "")}
         >
           <Icon size={14} aria-hidden />
-          <strong>{section.value || "none"}</strong>
+          <strong>
+            <Name text={section.value || "none"} />
+          </strong>
           <span className="dim">{countOf(section.count, "run")}</span>
         </button>
       </div>

@@ -1,10 +1,12 @@
 /** Every command that was run on a server and every request made of it, for its owner to read. */
+
 import { useQuery } from "@tanstack/react-query";
 import { get } from "@/api/client";
 import { keys } from "@/api/keys";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
 import { formatBytes } from "@/format/bytes";
+import { reveal } from "@/format/names";
 import { formatCount } from "@/format/numbers";
 import { formatMoment } from "@/format/times";
 import classes from "./Servers.module.css";
@@ -44,7 +46,7 @@ export function AuditLog({ connectionId }: { connectionId: string }) {
             <tr key={entry.number}>
               <td className={classes.when}>{formatMoment(entry.until).slice(11)}</td>
               <td>{entry.kind}</td>
-              <td className={classes.path}>{entry.text}</td>
+              <td className={classes.path}>{reveal(entry.text)}</td>
               <td className="num">{entry.times > 1 ? formatCount(entry.times) : ""}</td>
               <td className="num">{entry.bytes > 0 ? formatBytes(entry.bytes) : ""}</td>
             </tr>

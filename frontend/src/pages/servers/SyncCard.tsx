@@ -1,4 +1,5 @@
 /** One sync: how far it is, what can be done with it, what it could not copy and why. */
+
 import { Button, Group } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { isOnPurpose, type Sync } from "@/api/status";
@@ -6,6 +7,7 @@ import { ErrorNote } from "@/components/ErrorNote";
 import { Name } from "@/components/Name";
 import { SyncProgress } from "@/components/SyncProgress";
 import { tellFailure } from "@/components/toasts";
+import { reveal } from "@/format/names";
 import { countOf } from "@/format/numbers";
 import { useSyncAction } from "./actions";
 import classes from "./Servers.module.css";
@@ -108,7 +110,7 @@ function Problems({ sync }: { sync: Sync }) {
       <tbody>
         {sync.problems.map((problem) => (
           <tr key={`${problem.path} ${problem.code}`}>
-            <td className={classes.path}>{problem.path || "(the folder itself)"}</td>
+            <td className={classes.path}>{reveal(problem.path) || "(the folder itself)"}</td>
             <td>{problem.message}</td>
           </tr>
         ))}
