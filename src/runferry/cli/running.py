@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 
 from runferry.cli.client import ApiError
 from runferry.cli.terminal import Terminal
-from runferry.errors import HostKeyChanged, HostKeyUnconfirmed, RunferryError
+from runferry.errors import DiskFull, HostKeyChanged, HostKeyUnconfirmed, RunferryError
 
 INTERRUPTED = 130
 
@@ -24,12 +28,24 @@ def run(work: Callable[[Terminal], Awaitable[int | None]]) -> None:
 
     try:
         code = asyncio.run(finish())
+        sys.stdout.flush()
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except (ApiError, RunferryError) as error:
         fail(terminal, error)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        give_up_output()
+        fail(terminal, DiskFull("The output cannot be written: the disk is full."))
     if code:
         raise typer.Exit(code)
+
+
+def give_up_output() -> None:
+    """Let what is left of the output go nowhere: Python would try to write it once more at its end, and fail again."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def fail(terminal: Terminal, error: ApiError | RunferryError) -> NoReturn:

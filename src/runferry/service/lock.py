@@ -7,21 +7,28 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from runferry.errors import Conflict
+from runferry.errors import Conflict, InvalidRequest
 
 NAME = "lock"
 
 
 class DataLock:
-    """Holds ``<data_dir>/lock``. ``acquire`` raises Conflict while another process holds it."""
+    """Holds ``<data_dir>/lock``. ``acquire`` raises Conflict while another process holds it, InvalidRequest where the
+    directory cannot be made or written to.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / NAME
         self._handle: int | None = None
 
     def acquire(self) -> None:
-        close_to_others(self._path.parent)
-        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            close_to_others(self._path.parent)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        except OSError as error:
+            raise InvalidRequest(
+                f"Data cannot be kept in {self._path.parent}: {error.strerror}; choose another place with --data-dir."
+            ) from error
         try:
             lock(handle)
         except OSError as error:

@@ -172,7 +172,8 @@ class Service:
     async def open(self) -> None:
         """Take the data directory and start what was active before.
 
-        Raises Conflict when another process has it, RunferryError when its index cannot be used.
+        Raises Conflict when another process has it, InvalidRequest when nothing can be written there, RunferryError
+        when its index cannot be used.
         """
         await in_thread(self._lock.acquire)
         try:

@@ -7,10 +7,12 @@ import json
 import os
 import signal
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 from tests.conftest import MakeSshd
-from tests.integration.cli.driver import Cli, TerminalSession, at
+from tests.integration.cli.driver import Cli, TerminalSession, at, read_whole
+from tests.support.loaded import start_loaded
 from tests.support.network import closed_port, silent_port
 from tests.support.questioner import Questioner
 from tests.support.sshd import Sshd
@@ -43,6 +45,24 @@ def test_a_running_server_is_found_by_its_data_directory_and_ends_cleanly(cli: C
         server.end(signal.SIGINT)
         assert not (cli.data_dir / "server.json").exists()
         assert "Traceback" not in server.output
+
+
+def test_a_place_where_no_data_can_be_kept_is_told_in_a_sentence(cli: Cli) -> None:
+    for command in ("runs", "serve"):
+        done = cli.run(command, "--data-dir", "/proc/none")
+        assert done.code == 2, done
+        assert done.err.startswith("runferry: Data cannot be kept in /proc/none: "), done.err
+        assert "--data-dir" in done.err
+
+
+@pytest.mark.parametrize("words", [("runs",), ("runs", "--json"), ("export", "-q", "")])
+def test_output_to_a_full_disk_is_told_in_a_sentence(cli: Cli, words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full, TemporaryFile() as err:
+        command = start_loaded(*words, environment=cli.environment, stdout=full.fileno(), stderr=err.fileno())
+        assert command.wait(40) == 23
+        told = read_whole(err).splitlines()
+    assert told[-1] == "runferry: The output cannot be written: the disk is full."
+    assert not any("Traceback" in line or "Exception" in line for line in told)
 
 
 def test_a_second_server_in_one_data_directory_is_refused(cli: Cli) -> None:
