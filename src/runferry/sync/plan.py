@@ -16,7 +16,7 @@ RACY_NS = 2_000_000_000
 """A file modified this short before it was read may change again without its times showing it."""
 
 MOST_SKEW_NS = 600_000_000_000
-"""How far the clock of a filesystem may be ahead of its server's; a change later than that was made under a wrong clock."""
+"""How far a filesystem's clock may be ahead of its server's; a change later than that was made under a wrong clock."""
 
 _GROWING = (".jsonl", ".ndjson", ".log", ".txt", ".out", ".err", ".csv", ".tsv", ".wandb")
 _METADATA = (".json", ".yaml", ".yml", ".deleted")
@@ -79,8 +79,8 @@ def priority_of(path: str, size: int) -> Priority:
 def is_racy(version: Version, clock_ns: int) -> bool:
     """Say whether a file read at ``clock_ns`` (remote clock) was modified too recently to trust its times for ever.
 
-    The ctime tells where it is known: an mtime can be set to any time, also to one to come. A transport that does not know
-    the remote clock says 0; its files are looked at again by its own rules.
+    The ctime tells where it is known: an mtime can be set to any time, also to one to come. A transport that does not
+    know the remote clock says 0; its files are looked at again by its own rules.
     """
     if not clock_ns:
         return False
