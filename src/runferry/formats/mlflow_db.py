@@ -105,7 +105,7 @@ def _read_metrics(connection: sqlite3.Connection, after: int, content: DatabaseC
     found: dict[object, Findings] = defaultdict(Findings)
     query = (
         "SELECT rowid, key, value, timestamp, run_uuid, step, is_nan FROM metrics"
-        " WHERE rowid > ? ORDER BY timestamp, rowid"
+        " WHERE rowid > ? ORDER BY rowid"
     )
     for rowid, key, value, time, run_id, step, is_nan in connection.execute(query, (after,)):
         content.mark = max(content.mark, int(rowid))

@@ -104,6 +104,21 @@ def test_only_rows_after_the_mark_are_points_the_next_time(tmp_path: Path) -> No
     assert not second.is_restart
 
 
+def test_points_stay_in_the_order_they_were_written_in_though_a_clock_goes_back(tmp_path: Path) -> None:
+    unpack_root("mlflow_sqlite", tmp_path)
+    path = next(tmp_path.rglob("mlflow.db"))
+    read = read_mlflow_db(path)
+    with sqlite3.connect(path, isolation_level=None) as connection:
+        run_id = connection.execute("SELECT run_uuid FROM runs").fetchone()[0]
+        add = "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan) VALUES ('clock', ?, ?, ?, 1, 0)"
+        connection.execute(add, (1.0, 2_000_000_000_000, run_id))
+        mark = read_mlflow_db(path, after=read.mark).mark
+        connection.execute(add, (2.0, 1_000_000_000_000, run_id))
+    for after, values in ((0, [1.0, 2.0]), (read.mark, [1.0, 2.0]), (mark, [2.0])):
+        found = [metrics_of(one).get("clock", []) for one in read_mlflow_db(path, after=after).runs]
+        assert [value for points in found for _, value in points] == values
+
+
 def test_another_database_in_its_place_is_read_from_its_beginning(tmp_path: Path) -> None:
     path = tmp_path / "live.db"
     connection = make_trackio(path)
