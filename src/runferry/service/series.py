@@ -20,7 +20,7 @@ from runferry.service.demand import Demand
 from runferry.service.series_feeds import SeriesFeeds
 from runferry.store.chunking import Points
 from runferry.store.db import Database, split
-from runferry.store.joined_series import Joined, Origin, describe_points, join_points, join_series
+from runferry.store.joined_series import Joined, Origin, choose_sources, describe_points, join_points, join_series
 from runferry.store.run_files import Role, RunFiles
 from runferry.store.runs import RunRow, RunStore
 from runferry.store.series import HeldFile, Place, SeriesRow, SeriesStore, SourceRow
@@ -204,10 +204,9 @@ class SeriesService:
             ids = [row_id for row_id, place in places.items() if place[0] == sync_id]
             for one, file in self._files.list_held(sync_id, Role.POINTS, ids):
                 files[places[one.run_id]].append(file)
-        sources = dict(self._store.list_sources_of([row.id for row in rows]))
+        sources: dict[int, Sequence[SourceRow]] = dict(self._store.list_sources_of([row.id for row in rows]))
         for row_id, place in places.items():
-            if own := {file.path for file in files[place]}:  # what it was read from before is its no more
-                sources[row_id] = [source for source in sources[row_id] if source.path in own]
+            sources[row_id] = choose_sources(sources[row_id], {file.path for file in files[place]})
         return files, sources
 
     def _join(

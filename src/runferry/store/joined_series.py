@@ -8,7 +8,7 @@ others.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,11 +65,11 @@ class Joined:
 
 
 def join_series(rows: Iterable[SeriesRow], sources: Sequence[SourceRow], origins: Mapping[str, Origin]) -> list[Joined]:
-    """Return a run's series as they are shown; ``origins`` by the sources' paths.
+    """Return a run's series as they are shown, of those sources that ``choose_sources`` names.
 
-    Where there are any, what comes from other files is left out: those are the run's no more. Without, all is shown.
+    ``origins`` by the sources' paths; without any, all is shown.
     """
-    by_id = {source.id: source for source in sources if not origins or source.path in origins}
+    by_id = {source.id: source for source in choose_sources(sources, origins)}
     groups: dict[tuple[str, str, SeriesKind], list[tuple[int, SeriesRow]]] = {}
     for row in rows:
         source = by_id.get(row.source_id)
@@ -85,6 +85,16 @@ def join_series(rows: Iterable[SeriesRow], sources: Sequence[SourceRow], origins
         parts = tuple(row for _, row in sorted(groups[group], key=lambda one: (one[0], one[1].id)))
         joined.append(_join_group(names[group[0], group[1]], parts, by_id, origins))
     return joined
+
+
+def choose_sources(sources: Sequence[SourceRow], paths: Collection[str]) -> Sequence[SourceRow]:
+    """Return the sources that count for a run whose files are at ``paths``.
+
+    What comes from other files is left out: those are the run's no more. Until any of its own has been read, and where
+    it has none, what was read before stays.
+    """
+    own = [source for source in sources if source.path in paths]
+    return own if any(source.position for source in own) else sources
 
 
 def name_series(found: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:

@@ -93,3 +93,22 @@ def test_series_are_told_in_the_order_of_the_files_whichever_was_read_first(inde
     origins = {"one/a/events.jsonl": Origin(0), "one/b/events.jsonl": Origin(1)}
     joined = join_series(first.store.list_series(run_id), first.store.list_sources_of([run_id])[run_id], origins)
     assert [one.row.key for one in joined] == ["loss", "acc"]
+
+
+def test_what_was_read_before_stays_until_the_runs_files_of_now_have_been_read(index: Database) -> None:
+    """A trainer's newest checkpoint holds its whole history: it takes the place of the one before."""
+    scope = add_sync(index, "gpu1", "/data")
+    run_id = add_run(index, scope, "one")
+    before, now = Source(index, scope, run_id, "one/a"), Source(index, scope, run_id, "one/b")
+    origins = {"one/b/events.jsonl": Origin(0)}
+
+    def count() -> list[int]:
+        sources = before.store.list_sources_of([run_id])[run_id]
+        return [one.row.points for one in join_series(before.store.list_series(run_id), sources, origins)]
+
+    before.write_numbers([1.0, 2.0])
+    assert count() == [2]
+    assert now.writer.advance([replace(now.step(length=0), bad=1, first_bad="half-written")]) == [True]
+    assert count() == [2]
+    now.write({("loss", NUMBER): column([1.0, 2.0, 3.0])}, is_fresh=True)
+    assert count() == [3]
