@@ -103,10 +103,7 @@ def _read_pairs(connection: sqlite3.Connection, table: str) -> dict[object, dict
 
 def _read_metrics(connection: sqlite3.Connection, after: int, content: DatabaseContent) -> dict[object, Findings]:
     found: dict[object, Findings] = defaultdict(Findings)
-    query = (
-        "SELECT rowid, key, value, timestamp, run_uuid, step, is_nan FROM metrics"
-        " WHERE rowid > ? ORDER BY rowid"
-    )
+    query = "SELECT rowid, key, value, timestamp, run_uuid, step, is_nan FROM metrics WHERE rowid > ? ORDER BY rowid"
     for rowid, key, value, time, run_id, step, is_nan in connection.execute(query, (after,)):
         content.mark = max(content.mark, int(rowid))
         number, at = read_number(value), read_number(step)
