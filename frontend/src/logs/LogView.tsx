@@ -1,9 +1,19 @@
 /** A log as it is written: only the lines in sight are in the page. It sticks to the end until one scrolls away. */
 import { Checkbox, CloseButton, Select, TextInput } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import {
+  type RefObject,
+  useCallback,
+  useEffect,
+  useMemo,
+  useReducer,
+  useRef,
+  useState,
+  useSyncExternalStore,
+} from "react";
 import { get } from "@/api/client";
+import { useServerEvent } from "@/api/events";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
 import { useRemembered } from "@/components/remembered";
@@ -15,13 +25,16 @@ import classes from "./logs.module.css";
 import { markFound } from "./parts";
 
 const LINE = 18;
+const EVERY = 5_000; // how large it is and whether it grows, while its lines come by themselves
 
 export function LogView({ run }: { run: string }) {
   const [path, setPath] = useState<string | null>(null);
   const [feed, setFeed] = useState<LogFeed | null>(null);
   const [wanted, setWanted] = useState("");
   const [isTimed, setTimed] = useRemembered("log-times", true);
-  const [goTo, setGoTo] = useState<number | null>(null);
+  const place = useRef<number | null>(null);
+  const [round, again] = useReducer((count: number) => count + 1, 0);
+  const client = useQueryClient();
   const facts = useQuery({
     queryKey: ["log", run, path],
     queryFn: ({ signal }) =>
@@ -30,18 +43,24 @@ export function LogView({ run }: { run: string }) {
         query: { tail: 0, path: path ?? undefined },
         signal,
       }),
+    refetchInterval: EVERY,
   });
   const isThere = facts.data !== undefined;
   const [failure, setFailure] = useState<unknown>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another round is another try
   useEffect(() => {
     if (!isThere) return;
     const made = new LogFeed(run, path);
     setFailure(null);
     setFeed(made);
-    made.open().catch(setFailure);
+    made
+      .open()
+      .then((page) => client.setQueryData(["log", run, path], { ...page, lines: [] })) // more of it is here now
+      .catch(setFailure);
     return () => made.close();
-  }, [run, path, isThere]);
-  if (facts.error) return <ErrorNote error={facts.error} onRetry={() => facts.refetch()} />;
+  }, [run, path, isThere, round, client]);
+  useServerEvent("refetch", () => failure !== null && again());
+  if (facts.error && !facts.data) return <ErrorNote error={facts.error} onRetry={() => facts.refetch()} />;
   if (!facts.data || !feed) return <Loading what="the log" />;
   const { paths, size_bytes, held_bytes, is_live } = facts.data;
   return (
@@ -64,7 +83,10 @@ export function LogView({ run }: { run: string }) {
             data={[...new Set(paths)]}
             value={path ?? facts.data.path}
             allowDeselect={false}
-            onChange={setPath}
+            onChange={(chosen) => {
+              place.current = null;
+              setPath(chosen);
+            }}
           />
         )}
         <Checkbox
@@ -78,7 +100,7 @@ export function LogView({ run }: { run: string }) {
         </span>
       </div>
       {failure ? (
-        <ErrorNote error={failure} />
+        <ErrorNote error={failure} onRetry={again} />
       ) : wanted.trim() ? (
         <Found
           run={run}
@@ -86,19 +108,27 @@ export function LogView({ run }: { run: string }) {
           wanted={wanted.trim()}
           isTimed={isTimed}
           onChoose={(line) => {
+            place.current = line;
             setWanted("");
-            setGoTo(line);
           }}
         />
       ) : (
-        <Lines feed={feed} isTimed={isTimed} goTo={goTo} />
+        <Lines key={path} feed={feed} isTimed={isTimed} place={place} />
       )}
     </div>
   );
 }
 
-function Lines({ feed, isTimed, goTo }: { feed: LogFeed; isTimed: boolean; goTo: number | null }) {
+interface LinesProps {
+  feed: LogFeed;
+  isTimed: boolean;
+  /** The line in the middle, for when one comes back from a search; null: the end is followed. */
+  place: RefObject<number | null>;
+}
+
+function Lines({ feed, isTimed, place }: LinesProps) {
   const box = useRef<HTMLDivElement>(null);
+  const [goTo] = useState(place.current);
   const [isFollowing, setFollowing] = useState(goTo === null);
   const version = useSyncExternalStore(feed.subscribe, feed.getVersion);
   const { buffer } = feed;
@@ -122,8 +152,11 @@ function Lines({ feed, isTimed, goTo }: { feed: LogFeed; isTimed: boolean; goTo:
   });
   const watch = useCallback(() => {
     const element = box.current;
-    if (element) setFollowing(element.scrollHeight - element.scrollTop - element.clientHeight < LINE * 2);
-  }, []);
+    if (!element) return;
+    const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < LINE * 2;
+    place.current = isAtEnd ? null : Math.floor((element.scrollTop + element.clientHeight / 2) / LINE);
+    setFollowing(isAtEnd);
+  }, [place]);
   return (
     <>
       <div
