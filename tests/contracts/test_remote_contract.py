@@ -50,7 +50,7 @@ async def test_a_file_is_not_a_directory(remote: Remote, root: Path, call: str) 
 
 
 @denied_to
-@pytest.mark.parametrize("call", ["list_directory", "scan"])
+@pytest.mark.parametrize("call", ["resolve", "list_directory", "scan"])
 async def test_a_directory_the_account_may_not_read_is_denied(remote: Remote, root: Path, call: str) -> None:
     (root / "closed").mkdir(mode=0o700)
     with pytest.raises(AccessDenied, match="closed"):

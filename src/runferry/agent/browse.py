@@ -14,7 +14,7 @@ Row = Tuple[str, int, int, int, bool]
 
 def resolve(path: str) -> bytes:
     """Return a directory's absolute path, free of links; relative ones start at the home directory. Raises
-    OSError.
+    OSError, also where it may not be read.
     """
     home = os.path.expanduser(b"~")
     full = os.path.expanduser(encode(path)) if path.startswith("~") else encode(path)
@@ -25,6 +25,7 @@ def resolve(path: str) -> bytes:
         raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     if escape(decode(real)) != decode(real):
         raise OSError(errno.EILSEQ, "its path cannot be printed")
+    os.scandir(real).close()
     return real
 
 

@@ -83,7 +83,7 @@ class Remote(Protocol):
 
         ``follow_every``: the interval at which the root is followed next. Its tree may then be asked for along with it,
         where it looks resolved: a round trip less. It is told to nobody but who follows that very root.
-        Raises NotFound, AccessDenied, NotADirectory (``path`` must be a directory).
+        Raises NotFound, AccessDenied, NotADirectory (``path`` must be a directory that may be read).
         """
         ...
 

@@ -175,7 +175,8 @@ class Dialogue:
         """Return the exception an ERROR frame stands for; raise Violation where it is malformed."""
         body = read_body(frame)
         error = refusal(body.get("code"), subject, body.get("message"))
-        return error or RemoteFailed(f"The server could not do it: {clean(body.get('message'))}.")
+        about = f" ({clean(subject)})" if subject else ""
+        return error or RemoteFailed(f"The server could not do it{about}: {clean(body.get('message'))}.")
 
     def _deliver(self, frame: Frame) -> None:
         if not self.hello.done():

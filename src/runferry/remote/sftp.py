@@ -72,7 +72,13 @@ class SftpRemote:
         self._info = info
 
     async def resolve(self, path: str, *, follow_every: float | None = None) -> str:
-        return names.decode(await self._resolve(path))
+        root = await self._resolve(path)
+        try:
+            async with self._turn():
+                await self._files.try_listing(root)
+        except OSError as error:
+            raise _refuse(error, path) from error
+        return names.decode(root)
 
     async def list_directory(self, path: str, *, depth: int = 1) -> Sequence[BrowseEntry]:
         root = await self._resolve(path)

@@ -84,6 +84,16 @@ class SftpFiles:
         call = self._client.stat if follow else self._client.lstat
         return _status(await _call(lambda: call(path)))
 
+    async def try_listing(self, directory: bytes) -> None:
+        """Begin to list a directory; raises OSError where it may not be read."""
+
+        async def begin() -> None:
+            async with contextlib.aclosing(self._client.scandir(directory)) as items:
+                async for _ in items:
+                    return
+
+        await _call(begin)
+
     async def list_status(self, directory: bytes) -> dict[str, Status]:
         """Return what lies in a directory, by name, links not followed.
 
