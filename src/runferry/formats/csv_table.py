@@ -146,13 +146,16 @@ class TableParser:
         if header.long is not None:
             self._read_long(columns, header.long, steps, times)
             return
+        found: list[tuple[int, str, array[float], array[float], array[float]]] = []
         for place, key in header.metrics:
             values, places = _read_numbers(columns[place])
             if places is None:
-                self._found.extend(key, steps=steps, times=times, values=values)
+                found.append((0, key, steps, times, values))
             elif len(values):
                 at, when = array("d", compress(steps, places)), array("d", compress(times, places))
-                self._found.extend(key, steps=at, times=when, values=values)
+                found.append((places.index(True), key, at, when, values))
+        for _, key, at, when, values in sorted(found, key=lambda one: one[0]):  # as if row by row: by their beginnings
+            self._found.extend(key, steps=at, times=when, values=values)
 
     def _read_steps(self, header: _Header, columns: list[tuple[bytes, ...]], count: int) -> array[float]:
         """Return where each row lies: where its step says nothing, it lies where the row before it does."""

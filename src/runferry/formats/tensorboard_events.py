@@ -185,7 +185,9 @@ class _Reading:
         for purge, step in self._purges:
             is_taken_back |= (indices < purge) & (rest[0] >= step)
         bounds = np.searchsorted(tags, np.arange(len(self._points.tags) + 1)).tolist()
-        for name, tag in self._points.tags.items():
+        # Records of one length were read together; series begin in the order of records. Some tags have no points.
+        begins = np.append(indices, len(self._starts))[bounds[:-1]].tolist()
+        for name, tag in sorted(self._points.tags.items(), key=lambda one: begins[one[1]]):
             low, high = bounds[tag], bounds[tag + 1]
             self._add(name, [column[low:high] for column in rest], is_taken_back[low:high])
 

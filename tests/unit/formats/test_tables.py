@@ -204,7 +204,8 @@ TABLES = st.lists(st.lists(CELLS, min_size=1, max_size=4), max_size=12).map(
 
 
 def spell(points: Mapping[str, list[tuple[float, float]]]) -> str:
-    return repr(sorted(points.items()))
+    """Return all points, and the order of their series."""
+    return repr(list(points.items()))
 
 
 @settings(max_examples=150, deadline=None)

@@ -212,6 +212,12 @@ def test_records_of_many_lengths_are_read() -> None:
     assert read(bytes(spoilt)).points == 2999
 
 
+def test_series_begin_in_the_order_of_their_records() -> None:
+    events = [summary_event(step, scalar_value(tag, 1.0)) for step in range(30) for tag in ("train/loss", "acc", "lr")]
+    data = event_file(*events)
+    assert list(points_of(read(data))) == ["train/loss", "acc", "lr"]
+
+
 def test_zeros_at_the_end_of_a_file_that_grows_are_no_records() -> None:
     data = event_file(summary_event(1, scalar_value("x", 1)))
     parser = EventsParser()
