@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -88,9 +88,12 @@ class SftpFiles:
         """Begin to list a directory; raises OSError where it may not be read."""
 
         async def begin() -> None:
-            async with contextlib.aclosing(self._client.scandir(directory)) as items:
-                async for _ in items:
-                    return
+            items = self._client.scandir(directory)
+            try:
+                await anext(items, None)
+            finally:
+                if isinstance(items, AsyncGenerator):
+                    await items.aclose()
 
         await _call(begin)
 
