@@ -98,3 +98,18 @@ def test_what_a_damaged_document_said_stays_over_a_restart(index: Database, tmp_
     for _ in range(2):
         assert start("lr: [1\n\t") == {"lr": 1}
     assert start("lr: 2\n") == {"lr": 2}
+
+
+def test_a_model_saved_in_a_run_neither_names_it_nor_changes_its_parameters(index: Database, tmp_path: Path) -> None:
+    scope = add_sync(index, "gpu1", "/data")
+    found = FoundRuns(index, SyncSource(scope.sync_id, scope.server_id, "/data", tmp_path))
+    names = [f"exp{inner}/{name}" for inner in ("", "/final") for name in ("hparams.yaml", "metrics.csv")]
+    for name, text in zip(names, ("lr: 1\n", "", "lr: 2\nbest: 7\n", ""), strict=True):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found.survey({name: make_entry(name, 5) for name in names})
+    found.read_cards(list(found.plans), {}, {})
+    with index.reading() as connection:
+        (run,) = RunStore(index).load(connection, scope.sync_id, ["exp", "exp/final"]).values()
+    assert (run.path, run.name) == ("exp", "exp")
+    assert run.meta["params"] == {"lr": 1, "best": 7}

@@ -3,7 +3,7 @@
 Every format is asked once about the whole listing; then what lies in one place, or below a run, is put together:
 
 - Formats that find one directory share one run; the first of them in ``FORMATS`` gives its card, the others points.
-- Up to ``DEPTH`` levels below a run of a format that ``HOLDS_OTHERS``, the only run of another format is a part of it.
+- Up to ``DEPTH`` levels below a run of a format that ``HOLDS_OTHERS``, the only run of a format is a part of it.
   Where there are several of one format, each stays a run, and ``parent`` says where.
 - Below a run of any other format there are no runs: what looks like one was saved by it.
 - Directories beside each other that ``identify`` as one run are one: it was resumed.

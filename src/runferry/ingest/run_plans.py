@@ -12,6 +12,7 @@ from runferry.formats.run_format import Excerpt, RunFormat
 from runferry.formats.unwanted import skip_reason
 from runferry.model import Entry, Kind, Run
 from runferry.store.run_files import Role
+from runferry.store.vanished import is_within
 
 _VERSIONS = "versions.json"
 _META, _BESIDE = "meta.json", ("status.json", "events.jsonl")
@@ -128,8 +129,8 @@ def read_card(
 ) -> Run:
     """Return the run as its files, by path, tell it. A run with several parts of one format tells all they say.
 
-    Of several, the later ones win but for the start. Where nothing tells when it was created, its oldest file does,
-    as it was when the run was first seen (``known``).
+    Of several, the later ones win but for the start; one that lies in the run's directory only adds to it. Where
+    nothing tells when it was created, its oldest file does, as it was when the run was first seen (``known``).
     """
     cards: list[Run] = []
     for one in plan.card:
@@ -137,8 +138,9 @@ def read_card(
         ends = {name: excerpts[path] for name, path in one.excerpts.items() if path in excerpts}
         cards.append(one.part.format.read_card(one.part.path, given, ends))
     run = cards[0]
-    for later in cards[1:]:
-        run = join_cards(run, later)
+    for one, card in zip(plan.card[1:], cards[1:], strict=True):
+        is_inside = is_within(one.part.path, {plan.path})
+        run = complete_card(run, card) if is_inside else join_cards(run, card)
     created_at = run.created_at
     if created_at is None:
         created_at = known.created_at if known is not None else plan.modified_at
@@ -162,6 +164,21 @@ def join_cards(one: Run, later: Run) -> Run:
         summary={**one.summary, **later.summary},
         meta=_join_meta(one.meta, later.meta),
         environment={**one.environment, **later.environment},
+    )
+
+
+def complete_card(run: Run, inner: Run) -> Run:
+    """Return the card of a run with what only a directory in its own tells, like a model that was saved there."""
+    is_started = run.started_at is not None
+    return replace(
+        run,
+        created_at=inner.created_at if run.created_at is None else run.created_at,
+        started_at=run.started_at if is_started else inner.started_at,
+        ended_at=run.ended_at if is_started else inner.ended_at,
+        status=run.status or inner.status,
+        summary={**inner.summary, **run.summary},
+        meta=_join_meta(inner.meta, run.meta),
+        environment={**inner.environment, **run.environment},
     )
 
 
