@@ -65,6 +65,11 @@ class RetryingRemote:
         return self._current
 
     @property
+    def is_closed(self) -> bool:
+        """It was ended for good, rather than lost."""
+        return self._is_closed
+
+    @property
     def info(self) -> ServerInfo:
         return self._current.info if self._current is not None else self._info
 

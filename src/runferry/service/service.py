@@ -246,9 +246,12 @@ class Service:
         if chosen is None:
             return None
         if not self._connections.is_known(chosen):
+            if connection_id is None:  # it is being made, or ended by somebody else, at this moment
+                return None
             raise NotFound(f"No connection {chosen}; see GET /api/unified/status.")
         await self._syncs.stop_of(chosen)
         await self._connections.disconnect(chosen)
+        await self._syncs.deactivate_closed()
         self.events.publish("connection", {"connection_id": chosen, "state": "closed", "connected": False})
         return chosen
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from runferry.blocking import in_thread, wait_out
-from runferry.errors import NotFound
+from runferry.errors import NotConnected, NotFound
 from runferry.remote.agent import Following
 from runferry.service.active import ActiveSync, SyncPlaces, begin_recovery
 from runferry.service.connections import Held
@@ -46,7 +46,10 @@ class Syncs:
         ]
 
     async def configure(self, held: Held, request: ModeRequest) -> ActiveSync:
-        """Start a sync of ``request.remote_root`` (resolved), or change the running one."""
+        """Start a sync of ``request.remote_root`` (resolved), or change the running one.
+
+        Raises NotConnected where the connection has been ended meanwhile.
+        """
         is_folding = await in_thread(self._places.probe_volume, self._places.data_dir / "staging")
         new = SyncRecord(
             id=0,
@@ -61,6 +64,8 @@ class Syncs:
             last_sync_at=None,
         )
         async with self._lock:
+            if held.remote.is_closed:
+                raise NotConnected
             record = await in_thread(self._records.save_sync, new)
             for other in () if request.is_additional else self.list_of(held.id, request.mode):
                 if other.record.id != record.id:
@@ -169,6 +174,12 @@ class Syncs:
         async with self._lock:
             for sync in self.list_of(connection_id):
                 await self._stop(sync.record.id)
+
+    async def deactivate_closed(self) -> None:
+        """Stop for good what was configured on a connection while it ended."""
+        for sync in self.active:
+            if sync.held.remote.is_closed:
+                await self.deactivate(sync.record.id)
 
     @asynccontextmanager
     async def pausing(self, sync_ids: Collection[int]) -> AsyncIterator[None]:
