@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.integration.api.running import Running
 from tests.integration.api.running import expect as expect_answer
-from tests.support.chromium import PHONE, Scheme, Watched, watch
+from tests.support.chromium import DESKTOP, PHONE, Scheme, Watched, watch
 from tests.support.samples import unpack_sample
 
 
@@ -92,6 +92,33 @@ def test_a_phone_shows_an_artifact_without_scrolling_sideways(
             expect(page.get_by_role("heading", level=1)).to_be_visible()
             expect(page.get_by_text("Loading")).to_have_count(0)
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_list_of_artifacts_is_sorted_by_its_heads_and_keeps_its_view(
+    browser: Browser, recorded: Running, size: tuple[int, int]
+) -> None:
+    names = sorted((one["name"] for one in recorded.get("/api/artifacts").json()), reverse=True)
+    with watch(browser, recorded.url, size=size) as web:
+        page = web.open("/artifacts")
+        table = page.get_by_role("region", name="All artifacts")
+        head = table.get_by_role("columnheader", name="Name")
+        head.get_by_role("button").click()
+        expect(head).to_have_attribute("aria-sort", "ascending")
+        head.get_by_role("button").click()
+        expect(head).to_have_attribute("aria-sort", "descending")
+        links = table.get_by_role("link")
+        expect(links).to_have_text(names)
+        assert table.evaluate("(box) => box.scrollWidth <= box.clientWidth"), "all of it is in view"
+        web.check_accessibility("sorted artifacts")
+        page.get_by_label("Filter the artifacts").fill(names[0])
+        links.first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(names[0])
+        page.go_back()
+        expect(page.get_by_label("Filter the artifacts")).to_have_value(names[0])
+        page.reload()
+        expect(page.get_by_label("Filter the artifacts")).to_have_value(names[0])
+        expect(head).to_have_attribute("aria-sort", "descending")
 
 
 def test_a_version_that_is_not_here_is_downloaded(browser: Browser, server: Running, tmp_path: Path) -> None:

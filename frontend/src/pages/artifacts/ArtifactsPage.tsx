@@ -1,8 +1,8 @@
 /** The artifacts of all servers. */
 import { TextInput } from "@mantine/core";
+import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
-import { Link } from "wouter";
+import { Link, useSearchParams } from "wouter";
 import { get } from "@/api/client";
 import { Age } from "@/components/Age";
 import { ConnectFirst } from "@/components/ConnectFirst";
@@ -15,17 +15,36 @@ import { Bytes } from "@/components/Values";
 import { countOf } from "@/format/numbers";
 import { makeArtifactPath } from "./address";
 import classes from "./artifacts.module.css";
+import {
+  type Artifact,
+  type Listing,
+  listArtifacts,
+  readListing,
+  type SortKey,
+  turn,
+  writeListing,
+} from "./listing";
+
+const COLUMNS: readonly { title: string; sort?: SortKey; isNumber?: boolean; isWide?: boolean }[] = [
+  { title: "Name", sort: "name" },
+  { title: "Type", sort: "type", isWide: true },
+  { title: "Server", sort: "server", isWide: true },
+  { title: "Versions", sort: "versions", isNumber: true },
+  { title: "Aliases", isWide: true },
+  { title: "Latest", sort: "latest", isNumber: true },
+  { title: "Changed", sort: "changed" },
+];
 
 export default function ArtifactsPage() {
-  const [wanted, setWanted] = useState("");
+  const [search, setSearch] = useSearchParams();
+  const listing = readListing(search);
+  const change = (part: Partial<Listing>) =>
+    setSearch((before) => writeListing({ ...readListing(before), ...part }), { replace: true });
   const query = useQuery({
     queryKey: ["runs", "artifacts"],
     queryFn: ({ signal }) => get("/api/artifacts", { signal }),
   });
-  const text = wanted.trim().toLowerCase();
-  const shown = (query.data ?? []).filter((one) =>
-    `${one.name} ${one.type} ${one.server}`.toLowerCase().includes(text),
-  );
+  const shown = listArtifacts(query.data ?? [], listing);
   return (
     <Page title="Artifacts" note={query.data?.length ? countOf(query.data.length, "artifact") : undefined}>
       {query.error && <ErrorNote error={query.error} onRetry={() => query.refetch()} />}
@@ -47,8 +66,8 @@ export default function ArtifactsPage() {
             mb={8}
             aria-label="Filter the artifacts"
             placeholder="Filter by name, type or server"
-            value={wanted}
-            onChange={(event) => setWanted(event.currentTarget.value)}
+            value={listing.q}
+            onChange={(event) => change({ q: event.currentTarget.value })}
           />
           {shown.length === 0 && <p className="dim">No artifact matches.</p>}
           {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard */}
@@ -56,17 +75,18 @@ export default function ArtifactsPage() {
             <table className={classes.table}>
               <thead>
                 <tr>
-                  <th scope="col">Name</th>
-                  <th scope="col">Type</th>
-                  <th scope="col">Server</th>
-                  <th scope="col" className="num">
-                    Versions
-                  </th>
-                  <th scope="col">Aliases</th>
-                  <th scope="col" className="num">
-                    Latest
-                  </th>
-                  <th scope="col">Changed</th>
+                  {COLUMNS.map((column) => (
+                    <th
+                      key={column.title}
+                      scope="col"
+                      className={classOf(column)}
+                      aria-sort={
+                        column.sort && column.sort === listing.sort ? SORTED[listing.order] : undefined
+                      }
+                    >
+                      <Title {...column} listing={listing} onSort={change} />
+                    </th>
+                  ))}
                 </tr>
               </thead>
               <tbody>
@@ -76,16 +96,16 @@ export default function ArtifactsPage() {
                       <Link href={makeArtifactPath(one)}>
                         <Name text={one.name} />
                       </Link>
+                      <div className={classes.narrow}>
+                        <Name text={`${one.type} on ${one.server}`} />
+                        <Aliases of={one} />
+                      </div>
                     </td>
-                    <td>{one.type}</td>
-                    <td>{one.server}</td>
+                    <td className={classes.wide}>{one.type}</td>
+                    <td className={classes.wide}>{one.server}</td>
                     <td className="num">{one.num_versions}</td>
-                    <td>
-                      {Object.entries(one.aliases).map(([alias, version]) => (
-                        <span key={alias} className={classes.alias}>
-                          {alias}: v{version}
-                        </span>
-                      ))}
+                    <td className={classes.wide}>
+                      <Aliases of={one} />
                     </td>
                     <td className="num">
                       <Bytes size={one.size_bytes} />
@@ -102,4 +122,36 @@ export default function ArtifactsPage() {
       )}
     </Page>
   );
+}
+
+const SORTED = { asc: "ascending", desc: "descending" } as const;
+
+function classOf({ isNumber, isWide }: { isNumber?: boolean; isWide?: boolean }): string | undefined {
+  return isWide ? classes.wide : isNumber ? "num" : undefined;
+}
+
+interface TitleProps {
+  title: string;
+  sort?: SortKey;
+  listing: Listing;
+  onSort: (change: Partial<Listing>) => void;
+}
+
+function Title({ title, sort, listing, onSort }: TitleProps) {
+  if (!sort) return title;
+  const Arrow = listing.order === "asc" ? IconArrowUp : IconArrowDown;
+  return (
+    <button type="button" className={classes.sort} onClick={() => onSort(turn(listing, sort))}>
+      {title}
+      {listing.sort === sort && <Arrow size={12} aria-hidden />}
+    </button>
+  );
+}
+
+function Aliases({ of }: { of: Artifact }) {
+  return Object.entries(of.aliases).map(([alias, version]) => (
+    <span key={alias} className={classes.alias}>
+      {alias}: v{version}
+    </span>
+  ));
 }
