@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import EVIL
 from tests.conftest import MakeSshd
@@ -58,6 +58,23 @@ def test_folders_that_hold_runs_are_marked_and_the_keyboard_finds_them(web: Watc
     page.keyboard.press("Backspace")
     expect(marked).to_be_visible()
     expect(marked).to_have_attribute("aria-selected", "true")  # one is where one came from
+
+
+def test_keys_pressed_before_a_folder_has_come_count_when_it_comes(web: Watched, tree: Path) -> None:
+    held: list[Route] = []
+    web.page.route("**/api/unified/listdir*", lambda route: held.append(route), times=1)
+    page = web.open("/connect")
+    with page.expect_request("**/api/unified/listdir*"):
+        enter(page, f"gpu1:{tree}")
+    expect(page.get_by_text("Loading the folder")).to_be_attached()
+    for key in ("End", "Enter", "ArrowDown"):
+        page.keyboard.press(key)
+    held[0].continue_()
+    listing = page.get_by_role("listbox", name=f"Folders in {tree}/vision")
+    expect(listing).to_be_focused()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("option").filter(has_text="nlp")).to_be_visible()
 
 
 def test_hidden_folders_are_shown_on_request(web: Watched, tree: Path) -> None:

@@ -1,7 +1,7 @@
 /** The folders of the server: one looks around, marked ones hold runs, and one is chosen. Also by keyboard alone. */
 import { Button, Checkbox } from "@mantine/core";
 import { IconArrowUp, IconFile, IconFolder } from "@tabler/icons-react";
-import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
 import { Age } from "@/components/Age";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
@@ -32,6 +32,10 @@ export function FolderBrowser({ connectionId, start, onChoose, onBack }: Props) 
     setFrom(here);
     setPath(to);
   }
+  const early = useRef<string[]>([]);
+  useEffect(() => {
+    if (listing.error) early.current = []; // they were meant for what did not come
+  }, [listing.error]);
   const runs = preview.data?.is_complete ? preview.data.runs : null;
   return (
     <>
@@ -58,13 +62,12 @@ export function FolderBrowser({ connectionId, start, onChoose, onBack }: Props) 
           items={listing.data.items}
           runsIn={preview.data?.runs_in ?? {}}
           from={from}
+          early={early}
           onGo={go}
           onUse={() => onChoose(here)}
         />
       ) : (
-        <div className={classes.items}>
-          <Loading what="the folder" />
-        </div>
+        <Waiting early={early} />
       )}
       <footer className={classes.foot}>
         <Button disabled={!listing.data} onClick={() => onChoose(here)}>
@@ -113,50 +116,102 @@ function Crumbs({ path, onGo }: { path: string; onGo: (path: string) => void }) 
   );
 }
 
+/** Keys pressed before a folder has come: they count when it comes. */
+type Early = RefObject<string[]>;
+
+const KEYS = new Set([
+  "ArrowDown",
+  "ArrowUp",
+  "Home",
+  "End",
+  "Enter",
+  "ArrowRight",
+  "ArrowLeft",
+  "Backspace",
+  " ",
+]);
+
+function isPlain(event: KeyboardEvent): boolean {
+  return KEYS.has(event.key) && !(event.ctrlKey || event.metaKey || event.altKey);
+}
+
+function Waiting({ early }: { early: Early }) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => box.current?.focus({ preventScroll: true }), []);
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: it keeps the keys for the list that comes
+    <div
+      ref={box}
+      className={classes.items}
+      tabIndex={-1}
+      onKeyDown={(event) => {
+        if (!isPlain(event)) return;
+        event.preventDefault();
+        early.current.push(event.key);
+      }}
+    >
+      <Loading what="the folder" />
+    </div>
+  );
+}
+
 interface ItemsProps {
   path: string;
   items: readonly Item[];
   runsIn: Record<string, number>;
   /** Where one comes from: it is the active one after going up; otherwise the first folder is. */
   from: string | null;
+  early: Early;
   onGo: (path: string) => void;
   onUse: () => void;
 }
 
-function Items({ path, items, runsIn, from, onGo, onUse }: ItemsProps) {
+function Items({ path, items, runsIn, from, early, onGo, onUse }: ItemsProps) {
   const list = useRef<HTMLDivElement>(null);
   const parent = path === "/" ? null : path.replace(/\/[^/]+\/?$/, "") || "/";
   const rows = [...(parent === null ? [] : [null]), ...items.slice(0, SHOWN)];
   const [active, setActive] = useState(() => findFirst(rows, from));
 
-  useEffect(() => list.current?.focus({ preventScroll: true }), []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, as the list comes
+  useEffect(() => {
+    list.current?.focus({ preventScroll: true });
+    let place: number | null = active;
+    while (place !== null && early.current.length > 0) place = act(early.current.shift() ?? "", place);
+    if (place !== null) setActive(place);
+  }, []);
   useEffect(() => {
     list.current?.querySelector(`#item-${active}`)?.scrollIntoView({ block: "nearest" });
   }, [active]);
 
-  function open(place: number): void {
+  /** What a key does at a place: the place that is active then, or null where it leads elsewhere. */
+  function act(key: string, place: number): number | null {
+    if (key === "ArrowDown") return Math.min(rows.length - 1, place + 1);
+    if (key === "ArrowUp") return Math.max(0, place - 1);
+    if (key === "Home") return 0;
+    if (key === "End") return rows.length - 1;
+    if (key === "Enter" || key === "ArrowRight") return open(place) ? null : place;
+    if (key === " ") {
+      onUse();
+      return null;
+    }
+    if (parent === null) return place;
+    onGo(parent);
+    return null;
+  }
+
+  function open(place: number): boolean {
     const item = rows[place];
     if (item === null) onGo(parent ?? "/");
     else if (item?.type === "dir") onGo(item.path);
+    else return false;
+    return true;
   }
 
   function press(event: KeyboardEvent): void {
-    const actions: Record<string, () => void> = {
-      ArrowDown: () => setActive(Math.min(rows.length - 1, active + 1)),
-      ArrowUp: () => setActive(Math.max(0, active - 1)),
-      Home: () => setActive(0),
-      End: () => setActive(rows.length - 1),
-      Enter: () => open(active),
-      ArrowRight: () => open(active),
-      ArrowLeft: () => parent !== null && onGo(parent),
-      Backspace: () => parent !== null && onGo(parent),
-      " ": onUse,
-    };
-    const action = event.ctrlKey || event.metaKey || event.altKey ? undefined : actions[event.key];
-    if (action) {
-      event.preventDefault();
-      action();
-    }
+    if (!isPlain(event)) return;
+    event.preventDefault();
+    const place = act(event.key, active);
+    if (place !== null) setActive(place);
   }
 
   return (
