@@ -73,7 +73,7 @@ class SettingsAnswer(answers.Answer):
 
 
 class SyncBody(schemas.Body):
-    sync_id: Annotated[int, Field(examples=[1])]
+    sync_id: Annotated[schemas.WholeNumber, Field(examples=[1])]
 
 
 @router.get("/hosts", response_model=list[HostAnswer], responses=describe_errors(500))

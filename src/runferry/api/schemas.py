@@ -51,8 +51,9 @@ SortKey = Literal[
     "best",
 ]
 ConnectionId = Annotated[
-    str | None,
-    Field(max_length=600, description="`user@host:port`; without it the current connection is meant."),
+    Annotated[str, Field(max_length=600)] | None,
+    BlankIsMissing,
+    Field(description="`user@host:port`; without it the current connection is meant."),
 ]
 
 

@@ -23,8 +23,9 @@ FORGOTTEN = "Forgotten; the next connect learns the new key"
 NEVER_LEARNED = "No key of it was learned; one in ~/.ssh/known_hosts is yours to remove (ssh-keygen -R)"
 
 AnyConnection = Annotated[
-    str | None,
-    Query(max_length=600, description="`user@host:port`; without it the current connection is meant."),
+    Annotated[str, Query(max_length=600)] | None,
+    schemas.BlankIsMissing,
+    Query(description="`user@host:port`; without it the current connection is meant."),
 ]
 
 

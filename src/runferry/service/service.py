@@ -316,10 +316,12 @@ class Service:
     ) -> Sequence[SyncView]:
         """Make the connection's syncs, or one of them, look at their whole roots soon; a lost link is tried at once.
 
-        Raises InvalidRequest where there are none.
+        Raises InvalidRequest where there are none, NotFound where there is not this one.
         """
         held = self._connections.find(connection_id)
         found = [one for one in self._syncs.list_of(held.id, mode) if sync_id in (None, one.record.id)]
+        if not found and sync_id is not None:
+            raise NotFound(f"No sync {sync_id} is active on {held.id}; see GET /api/unified/status.")
         if not found:
             raise InvalidRequest("No sync is active here. POST /api/unified/configure_mode first.")
         held.connection.retry_now()

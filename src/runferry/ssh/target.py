@@ -6,6 +6,7 @@ names passes.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -28,7 +29,7 @@ class Target:
     username: str | None = None
 
     def __post_init__(self) -> None:
-        if not HOST.fullmatch(self.host):
+        if not HOST.fullmatch(self.host) or (":" in self.host and not is_ipv6(self.host)):
             raise InvalidRequest(f"host: {shorten(self.host)} is not a host name or address.")
         if self.port is not None and not 1 <= self.port <= 65535:
             raise InvalidRequest(f"port: {self.port} is not between 1 and 65535.")
@@ -39,6 +40,14 @@ class Target:
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = f":{self.port}" if self.port is not None else ""
         return f"{self.username}@{host}{port}" if self.username else f"{host}{port}"
+
+
+def is_ipv6(text: str) -> bool:
+    """Say whether a text is an IPv6 address, with or without a zone (``fe80::1%eth0``)."""
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
 
 
 def parse_target(text: str) -> Target:

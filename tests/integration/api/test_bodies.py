@@ -10,7 +10,7 @@ LOGIN = {"host": "127.0.0.1", "port": 22, "username": "user", "password": "secre
 MODE = {"mode": "mirror", "remote_root": "/data", "auto_sync": True, "sync_interval_minutes": 5, "mirror_interval": 2.0}
 
 LOGIN_WRONGS: dict[str, list[object]] = {
-    "host": [None, 5, True, "", [], {}, "a b", "x" * 256, "ho\nst", "$(id)", "-oProxyCommand=id"],
+    "host": [None, 5, True, "", [], {}, "a b", "x" * 256, "ho\nst", "$(id)", "-oProxyCommand=id", "gpu:22", "gpu:22:data"],
     "port": ["22", True, 0, 65536, -1, 22.5, [], {}, 10**30],
     "username": [5, True, "", [], "us\0er", "x" * 300, "a b", "$(id)"],
     "password": [5, True, [], {}],
@@ -111,6 +111,20 @@ def test_a_whole_number_may_be_written_as_a_float(server: Running) -> None:
     answer = server.post("/api/unified/connect", LOGIN | {"port": 1.0})
     assert answer.status_code == 500, answer.text
     assert answer.json()["detail"].startswith("Connection failed: ")
+
+
+def test_an_empty_connection_id_means_the_current_connection(server: Running) -> None:
+    detail = "Not connected. POST /api/unified/connect first."
+    for path in ("/api/unified/listdir", "/api/unified/audit", "/api/unified/preview"):
+        assert expect(server.get(path, params={"connection_id": ""}), 400) == {"detail": detail}
+    for path, body in (("configure_mode", MODE), ("sync", {})):
+        assert expect(server.post(f"/api/unified/{path}", {**body, "connection_id": ""}), 400) == {"detail": detail}
+
+
+def test_a_sync_may_be_named_by_a_whole_float(server: Running) -> None:
+    for path in ("pause", "resume", "stop"):
+        detail = expect(server.post(f"/api/unified/{path}", {"sync_id": 7.0}), 404)["detail"]
+        assert detail.startswith("No sync 7 is active")
 
 
 def test_a_login_needs_a_user_name_unless_the_ssh_config_has_an_alias(server: Running) -> None:

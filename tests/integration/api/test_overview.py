@@ -186,3 +186,9 @@ def test_the_settings_in_force_are_told(server: Running) -> None:
     assert settings["settings_file"] == str(server.settings.data_dir / "settings.toml")
     assert settings["rate_limits"]["connect"] == 0
     assert settings["cache_limit_bytes"] > 0
+
+
+def test_to_look_again_at_a_sync_there_is_not_says_which(connected: Running, tmp_path: Path) -> None:
+    mirror(connected, tmp_path)
+    answer = connected.post("/api/unified/sync", {"sync_id": 99})
+    assert expect(answer, 404)["detail"].startswith("No sync 99 is active on ")

@@ -217,6 +217,12 @@ def test_the_doctor_tells_what_a_server_offers(cli: Cli, sshd: Sshd, key: Key) -
     assert report["facts"]["transport"] == "agent"
 
 
+def test_the_doctor_takes_a_port_and_a_relative_folder_together(cli: Cli, sshd: Sshd, key: Key) -> None:
+    done = cli.run("doctor", at(sshd, "no-such-folder"), *key)
+    assert done.code == 12, done
+    assert "no-such-folder does not exist" in done.out
+
+
 def test_the_doctor_says_why_it_is_sftp(cli: Cli, make_sshd: MakeSshd) -> None:
     server = make_sshd(sftp_only=True)
     done = cli.run("doctor", at(server), "-i", str(server.client_key_path))

@@ -36,7 +36,7 @@ def test_a_target_is_read(text: str, host: str, port: int | None, username: str 
     [
         *("", "@gpu", "gpu:", "gpu:x", "gpu:0", "gpu:65536", "gpu:22:22@", "-oProxyCommand=x", "a b"),
         *("ann@-x", "-x@gpu", "gpu,other", "g\npu", "gpu\0", "*", "!gpu", "[::1", "[::1]22", "a/b"),
-        *("ssh://", "ssh://gpu/path", "ssh://ann:secret@gpu", "ssh://gpu:x", "gpu:٣", "x" * 300),
+        *("ssh://", "ssh://gpu/path", "ssh://ann:secret@gpu", "ssh://gpu:x", "gpu:٣", "x" * 300, "1.2.3.4:22:data"),
     ],
 )
 def test_what_cannot_be_a_target_is_refused(text: str) -> None:
