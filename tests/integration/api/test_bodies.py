@@ -10,7 +10,7 @@ LOGIN = {"host": "127.0.0.1", "port": 22, "username": "user", "password": "secre
 MODE = {"mode": "mirror", "remote_root": "/data", "auto_sync": True, "sync_interval_minutes": 5, "mirror_interval": 2.0}
 
 LOGIN_WRONGS: dict[str, list[object]] = {
-    "host": [None, 5, True, "", [], {}, "a b", "x" * 256, "ho\nst", "$(id)", "-oProxyCommand=id", "gpu:22", "gpu:22:data"],
+    "host": [None, 5, True, "", [], {}, "a b", "x" * 256, "ho\nst", "$(id)", "-oProxyCommand=id", "gpu:22"],
     "port": ["22", True, 0, 65536, -1, 22.5, [], {}, 10**30],
     "username": [5, True, "", [], "us\0er", "x" * 300, "a b", "$(id)"],
     "password": [5, True, [], {}],
