@@ -21,6 +21,13 @@ def refuse_control(value: str) -> str:
     return value
 
 
+def refuse_key_text(value: str) -> str:
+    """A key's text in the place of its path would be told back in errors, and be stored."""
+    if "PRIVATE KEY" in value or any(ord(character) < 32 for character in value):
+        raise ValueError("must be the path of a file; the text of a key belongs into private_key")
+    return value
+
+
 def take_blank_as_missing(value: Any) -> Any:
     """Forms send empty fields as empty strings."""
     return None if value == "" else value
@@ -32,7 +39,7 @@ Line = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(refuse
 RemotePath = Annotated[str, Field(max_length=4096), AfterValidator(refuse_control)]
 Hidden = Annotated[SecretStr | None, BeforeValidator(take_blank_as_missing)]
 BlankIsMissing = BeforeValidator(take_blank_as_missing)
-LocalPath = Annotated[Annotated[str, Field(max_length=4096)] | None, BlankIsMissing]
+LocalPath = Annotated[Annotated[str, Field(max_length=4096), AfterValidator(refuse_key_text)] | None, BlankIsMissing]
 Patterns = Annotated[list[Annotated[str, Field(max_length=1000)]], Field(max_length=500)]
 Words = Annotated[tuple[Annotated[str, Field(max_length=500)], ...], Field(max_length=100)]
 MOST = 2**31

@@ -113,6 +113,16 @@ def test_a_whole_number_may_be_written_as_a_float(server: Running) -> None:
     assert answer.json()["detail"].startswith("Connection failed: ")
 
 
+@pytest.mark.parametrize("path", ["/api/unified/connect", "/api/ssh/connect", "/api/config/ssh_connections"])
+def test_the_text_of_a_key_in_the_place_of_its_path_is_not_told_back_and_not_stored(server: Running, path: str) -> None:
+    text = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----\n"
+    for wrong in (text, text.replace("\n", " "), "c2VjcmV0\nc2VjcmV0"):
+        answer = server.post(path, LOGIN | {"private_key_path": wrong})
+        expect_sentence(answer, "private_key_path: must be the path of a file")
+        assert "c2VjcmV0" not in answer.text
+    assert "c2VjcmV0" not in server.get("/api/config/ssh_connections").text
+
+
 def test_an_empty_connection_id_means_the_current_connection(server: Running) -> None:
     detail = "Not connected. POST /api/unified/connect first."
     for path in ("/api/unified/listdir", "/api/unified/audit", "/api/unified/preview"):
