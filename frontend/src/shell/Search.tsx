@@ -38,7 +38,12 @@ export function Search() {
   }
 
   return (
-    <Combobox store={combobox} onOptionSubmit={go} position="bottom-start" width={560}>
+    <Combobox
+      store={combobox}
+      onOptionSubmit={go}
+      position="bottom-start"
+      width="min(560px, calc(100vw - 24px))"
+    >
       <Combobox.Target>
         <TextInput
           data-search

@@ -1,6 +1,7 @@
 /** A look into a file: its beginning as text, or the image. What a file says is never run. */
 
 import { useQuery } from "@tanstack/react-query";
+import { useEffect, useRef } from "react";
 import { ApiError } from "@/api/client";
 import { indentJson } from "@/api/json";
 import { keys } from "@/api/keys";
@@ -20,11 +21,15 @@ export function Preview({ run, path, size }: { run: string; path: string; size: 
     queryFn: ({ signal }) => readBeginning(url, size, signal),
     enabled: kind !== "image" && kind !== "none",
   });
+  const box = useRef<HTMLElement>(null);
+  const isHere = query.data !== undefined;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: as it begins, and again with the room that its content takes
+  useEffect(() => bringIntoView(box.current), [isHere]);
   return (
-    <section className={classes.preview} aria-label={`Preview of ${path}`}>
+    <section ref={box} className={classes.preview} aria-label={`Preview of ${path}`}>
       <h2>{reveal(path)}</h2>
       {kind === "none" && <p className="dim">This kind of file has no preview. Fetch it and save it.</p>}
-      {kind === "image" && <img src={url} alt={path} />}
+      {kind === "image" && <img src={url} alt={path} onLoad={() => bringIntoView(box.current)} />}
       {query.error && <ErrorNote error={query.error} onRetry={() => query.refetch()} />}
       {query.isLoading && <Loading what={path} />}
       {query.data !== undefined && (
@@ -46,6 +51,11 @@ export function Preview({ run, path, size }: { run: string; path: string; size: 
   );
 }
 
+/** On a phone it lies below the files, and whoever chose one sees nothing of it. */
+function bringIntoView(box: HTMLElement | null): void {
+  if (box && box.getBoundingClientRect().top > window.innerHeight / 2) box.scrollIntoView({ block: "start" });
+}
+
 async function readBeginning(url: string, size: number, signal: AbortSignal): Promise<string> {
   const headers: HeadersInit = size > MOST_SHOWN ? { Range: `bytes=0-${MOST_SHOWN - 1}` } : {};
   const response = await fetch(url, { headers, signal });
@@ -59,7 +69,8 @@ async function readBeginning(url: string, size: number, signal: AbortSignal): Pr
 function Table({ rows }: { rows: readonly string[][] }) {
   const [head, ...rest] = rows;
   return (
-    <div className={classes.scroll}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard
+    <div className={classes.scroll} tabIndex={0}>
       <table className={classes.table}>
         <thead>
           <tr>

@@ -25,6 +25,8 @@ const CARD = 78;
 const HEAD_OF_CARDS = 44;
 const PAGE_ROWS = 15;
 const CHECK = 34;
+const BAR = 84; // what can be done with the chosen runs lies over the end: the last row can be scrolled out from below it
+const BAR_ON_PHONE = 100;
 
 interface Props {
   view: View;
@@ -56,7 +58,10 @@ export function RunTable(props: Props) {
   const chosen = useSelection();
   const [, navigate] = useLocation();
   const shown = JSON.stringify([view.q, view.sort, view.order, view.group]);
-  const sizes = isPhone ? { row: CARD, head: HEAD_OF_CARDS, above: 0 } : { row: ROW, head: ROW, above: ROW };
+  const below = chosen.size === 0 ? 0 : isPhone ? BAR_ON_PHONE : BAR;
+  const sizes = isPhone
+    ? { row: CARD, head: HEAD_OF_CARDS, above: 0, below }
+    : { row: ROW, head: ROW, above: ROW, below };
   const { virtualizer, items, slots, seen } = useSlots(scroller, layout, sizes);
   const before = useRef(shown);
   const wanted = useRef<Left | null>(null);

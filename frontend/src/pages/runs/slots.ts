@@ -13,6 +13,7 @@ export interface Sizes {
   row: number;
   head: number;
   above: number;
+  below: number;
 }
 
 export interface Slot {
@@ -35,6 +36,8 @@ export function useSlots(scroller: RefObject<HTMLElement | null>, layout: Layout
     ),
     useFlushSync: false,
     scrollPaddingStart: sizes.above,
+    scrollPaddingEnd: sizes.below,
+    paddingEnd: sizes.below,
   });
   const order = hasHeads ? layout : null;
   // biome-ignore lint/correctness/useExhaustiveDependencies: other sizes and other heads mean other places
