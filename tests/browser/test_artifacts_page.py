@@ -80,7 +80,8 @@ def test_no_artifacts_and_an_unknown_one_are_said(browser: Browser, server: Runn
         web.check_accessibility("no artifacts")
         web.refusals = {404}
         page = web.open("/artifacts/no-such-thing")
-        expect(page.get_by_role("alert")).to_be_visible()
+        expect(page.get_by_role("alert")).to_contain_text("There is no artifact no-such-thing here.")
+        expect(page.get_by_text("/api/")).to_have_count(0)
 
 
 def test_a_phone_shows_an_artifact_without_scrolling_sideways(

@@ -110,3 +110,12 @@ def test_seeds_that_differ_in_their_last_digit_are_told_apart(shown: Watched, tr
     for digits in ("9007199254740992", "9007199254740993"):
         expect(params.get_by_role("cell", name=digits)).to_be_visible()
     expect(params.get_by_role("rowheader", name="lr")).to_have_count(0)  # it is the same
+
+
+def test_a_run_named_by_its_key_and_by_its_id_is_one(shown: Watched) -> None:
+    page = shown.open(f"/compare?run={FIRST}&run=gpu1/{FIRST}")
+    legend = page.get_by_role("list", name="Runs compared")
+    expect(legend.get_by_role("listitem")).to_have_count(1)
+    expect(page.get_by_text("1 run", exact=True)).to_be_visible()
+    legend.get_by_role("button", name="Leave out").click()
+    expect(page.get_by_text("No runs chosen")).to_be_visible()

@@ -126,7 +126,16 @@ export default function ArtifactPage() {
 /** No such artifact, or several of this name: then the queries that tell them apart are the way on. */
 function Refused({ name, error, onRetry }: { name: string; error: unknown; onRetry: () => void }) {
   const candidates = error instanceof ApiError ? error.extra.candidates : undefined;
-  if (!Array.isArray(candidates)) return <ErrorNote error={error} onRetry={onRetry} />;
+  if (!Array.isArray(candidates)) {
+    return error instanceof ApiError && error.status === 404 ? (
+      <ErrorNote
+        error={`There is no artifact ${reveal(name)} here.`}
+        hint="It may be of a server that was never copied."
+      />
+    ) : (
+      <ErrorNote error={error} onRetry={onRetry} />
+    );
+  }
   return (
     <EmptyState title="Several artifacts have this name">
       {candidates.map(String).map((one) => (

@@ -44,15 +44,24 @@ export default function ComparePage() {
       for (const run of runs) next.append("run", run);
       return next;
     });
-  const found = details.flatMap((one) => (one.data ? [one.data] : []));
+  // By its key and by its bare id a run is wanted twice, and one run.
+  const found = [...new Map(details.flatMap(({ data }) => (data ? [[data.key, data]] : []))).values()];
+  const count = new Set(wanted.map((key, place) => details[place]?.data?.key ?? key)).size;
   const errors = details.flatMap((one, place) =>
     one.error ? [{ key: wanted[place], error: one.error }] : [],
   );
   return (
     <Page
       title="Compare"
-      note={wanted.length > 0 ? countOf(wanted.length, "run") : undefined}
-      actions={wanted.length < MOST && <AddRun taken={wanted} onAdd={(key) => change([...wanted, key])} />}
+      note={count > 0 ? countOf(count, "run") : undefined}
+      actions={
+        wanted.length < MOST && (
+          <AddRun
+            taken={[...wanted, ...found.map((run) => run.key)]}
+            onAdd={(key) => change([...wanted, key])}
+          />
+        )
+      }
     >
       {wanted.length === 0 ? (
         <EmptyState title="No runs chosen">
@@ -79,7 +88,7 @@ export default function ComparePage() {
               runs={found}
               onRemove={(run) =>
                 change(
-                  wanted.filter((one) => one !== run.key && (one !== run.id || wanted.includes(run.key))),
+                  wanted.filter((one, place) => one !== run.key && details[place]?.data?.key !== run.key),
                 )
               }
             />
