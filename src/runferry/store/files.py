@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from hashlib import blake2b
 from itertools import count
@@ -192,8 +192,11 @@ class LocalTree:
         with _translating(path):
             os.truncate(self.locate(path), length)
 
-    def link(self, source: str, path: str, *, is_copy: bool) -> None:
-        """Land the bytes of ``source`` as ``path`` too: as a second name of one file, or as a copy of its own."""
+    def link(self, source: str, path: str, *, is_copy: bool, is_meant: Callable[[], bool] = lambda: True) -> bool:
+        """Land the bytes of ``source`` as ``path`` too: as a second name of one file, or as a copy of its own.
+
+        ``is_meant`` says whether those are the right bytes still, once they are taken; if not, nothing lands.
+        """
         with _translating(path):
             origin, staged = self.locate(source), self._staged_name()
             try:
@@ -205,7 +208,11 @@ class LocalTree:
             except OSError:
                 with _removing(staged):
                     shutil.copy2(origin, staged, follow_symlinks=False)
-            self._replace(staged, self.locate(path))
+            if is_meant():
+                self._replace(staged, self.locate(path))
+                return True
+            os.unlink(staged)
+            return False
 
     def stage(self, name: str) -> StagedFile:
         """Open the staging file ``name``, keeping what it already holds; one that cannot be read is thrown away."""

@@ -250,10 +250,13 @@ class Copy:
         return entry is None or held.version == entry.version or self._selection.wants(entry)
 
     def home(self, entry: Entry) -> tuple[str, Held] | None:
-        """Return the path and record of a file that holds exactly the version of ``entry``."""
+        """Return the path and record of a file that holds exactly the version of ``entry``.
+
+        While a worker has it in hand other bytes may lie there already than the record says.
+        """
         path = self._twins.home_of(entry)
         held = self.held(path) if path is not None else None
-        if path is None or held is None or held.version != entry.version:
+        if path is None or held is None or held.version != entry.version or self.backlog.in_hand(path) is not None:
             return None
         return path, held
 

@@ -231,10 +231,15 @@ class Fetcher:
         appended = end - start
         return Landed(path, new, appended > 0, appended=appended, clock_ns=chunk.clock_ns)
 
-    async def link(self, entry: Entry, home: str, held: Held) -> Outcome:
-        """Take the bytes from ``home``, which holds exactly this version: a hard link's twin, or an old name."""
+    async def link(self, entry: Entry, home: str, held: Held, *, is_home: Callable[[], bool]) -> Outcome | None:
+        """Take the bytes from ``home``, which holds exactly this version: a hard link's twin, or an old name.
+
+        ``is_home``, asked from a thread once they are taken, says whether it held that version all the while; None
+        where it did not, and nothing landed.
+        """
         is_shared = entry.links > 1 and not may_grow(entry.path) and not may_grow(home)  # these are written in place
-        await in_thread(self._tree.link, home, entry.path, is_copy=not is_shared)
+        if not await in_thread(self._tree.link, home, entry.path, is_copy=not is_shared, is_meant=is_home):
+            return None
         return Landed(entry.path, held._replace(landed_at=time.time()), True)
 
     # Big files

@@ -400,17 +400,21 @@ class SyncSession:
         if entry is None:
             self._copy.settle(Problem(path, ProblemCode.VANISHED, "gone from the server"))
         elif step is Step.LINK:
-            home = self._copy.home(entry)
-            if home is None:
-                self._copy.settle_home_lost(path, entry.version)
-            else:
-                self._copy.settle(await fetcher.link(entry, *home))
+            await self._link(fetcher, entry)
         elif step is Step.GROW and held is not None:
             self._copy.settle(await fetcher.grow(path, held))
         elif step is Step.VERIFY and held is not None:
             self._copy.settle(await fetcher.verify(entry, held))
         else:
             self._copy.settle(await fetcher.big(entry, held))
+
+    async def _link(self, fetcher: Fetcher, entry: Entry) -> None:
+        home = self._copy.home(entry)
+        outcome = home and await fetcher.link(entry, *home, is_home=lambda: self._copy.home(entry) == home)
+        if outcome is None:
+            self._copy.settle_home_lost(entry.path, entry.version)
+        else:
+            self._copy.settle(outcome)
 
     # Keeping time
 

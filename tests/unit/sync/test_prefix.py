@@ -80,7 +80,8 @@ async def test_a_second_name_of_a_file_keeps_its_bytes_when_the_first_grows(
     (tree.root / home).write_bytes(b"one\n")
     version = Version(4, OLD, OLD, 7, 1)
     entry, held = Entry(name, Kind.FILE, version, 2), Held(version, b"", 0, False, OLD)
-    assert isinstance(await make_fetcher(tmp_path, tree).link(entry, home, held), Landed)
+    fetcher = make_fetcher(tmp_path, tree)
+    assert isinstance(await fetcher.link(entry, home, held, is_home=lambda: True), Landed)
     await asyncio.to_thread(tree.append, "run.log", b"two\n", offset=4, mtime_ns=OLD)
     assert (tree.root / "run.log").read_bytes() == b"one\ntwo\n"
     other = home if name == "run.log" else name
