@@ -43,6 +43,15 @@ class Landing(NamedTuple):
     mtime_ns: int
 
 
+class FilledUp(DiskFull):
+    """No more than the first ``count`` of several files could land, but for those with ``problems``."""
+
+    def __init__(self, message: str, count: int, problems: Sequence[Problem]) -> None:
+        super().__init__(message)
+        self.count = count
+        self.problems = problems
+
+
 class Disk(Protocol):
     """The calls by which files land, as ``os`` has them: what a failing disk fails in."""
 
@@ -151,17 +160,17 @@ class LocalTree:
     def land_many(self, landings: Sequence[Landing]) -> list[Problem]:
         """Land whole files, each atomically; return a problem for each that this machine cannot hold.
 
-        Raises DiskFull.
+        Raises DiskFull: FilledUp where some of them are in place.
         """
-        problems = []
+        problems: list[Problem] = []
         with _translating(self._root):
             self._room.take(sum(len(landing.data) for landing in landings))
-        for landing in landings:
+        for number, landing in enumerate(landings):
             try:
                 self._land(landing)
             except (OSError, InvalidRequest) as error:
                 if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                    raise _disk_full(self._root) from error
+                    raise FilledUp(str(_disk_full(self._root)), number, problems) from error
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 message = f"cannot be stored on this machine: {reason}"
                 problems.append(Problem(landing.path, ProblemCode.LOCAL, message))

@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from runferry.agent.wire import PIECE
 from runferry.blocking import cancel_later, finish, in_thread
+from runferry.errors import DiskFull
 from runferry.model import Chunk, Content, Entry, Problem, ProblemCode
 from runferry.remote.base import CHUNK, SMALL_FILE, Priority, Remote
-from runferry.store.files import Landing, LocalTree, StagedFile, content_hash
+from runferry.store.files import FilledUp, Landing, LocalTree, StagedFile, content_hash
 from runferry.store.sync_state import Held, Partial, SyncState
 from runferry.sync.arrivals import Arrivals
 from runferry.sync.attention import Arrival, Attention
@@ -97,13 +98,19 @@ class Fetcher:
         async with Arrivals(answers, self._window, size=size) as arrivals:
             try:
                 while await arrivals.wait():
-                    yield await finish(self._land_batch(arrivals.take(), jobs))
+                    outcomes, full = await finish(self._land_batch(arrivals.take(), jobs))
+                    yield outcomes
+                    if full is not None:
+                        raise full
             except asyncio.CancelledError:  # as a broken link does: what has come need not come again
                 cancel_later()
-                yield await finish(self._land_batch(arrivals.take(), jobs))
+                yield (await finish(self._land_batch(arrivals.take(), jobs)))[0]
                 raise
 
-    async def _land_batch(self, batch: Sequence[Content | Problem], jobs: Mapping[str, Held | None]) -> list[Outcome]:
+    async def _land_batch(
+        self, batch: Sequence[Content | Problem], jobs: Mapping[str, Held | None]
+    ) -> tuple[list[Outcome], DiskFull | None]:
+        """Return what became of the files, and what a full disk said; those that it left out are not among them."""
         outcomes: list[Outcome] = []
         landings: list[Landing] = []
         self._on_bytes(sum(len(item.data) for item in batch if isinstance(item, Content)))
@@ -116,10 +123,17 @@ class Fetcher:
             if isinstance(outcome, Landed) and outcome.is_changed:
                 data = item.data[: outcome.held.version.size]
                 landings.append(Landing(item.path, data, item.version.mtime_ns))
+        full: DiskFull | None = None
+        problems: Sequence[Problem] = ()
         async with self._landing:
-            problems = await in_thread(self._tree.land_many, landings) if landings else []
+            try:
+                problems = await in_thread(self._tree.land_many, landings) if landings else ()
+            except FilledUp as error:  # what has landed lies over what was there: it must not go unrecorded
+                full, problems = error, error.problems
+                left_out = {landing.path for landing in landings[error.count :]}
+                outcomes = [outcome for outcome in outcomes if outcome.path not in left_out]
         failed = {problem.path: problem for problem in problems}
-        return [failed.get(outcome.path, outcome) for outcome in outcomes] if failed else outcomes
+        return [failed.get(outcome.path, outcome) for outcome in outcomes] if failed else outcomes, full
 
     def _judge(self, item: Content, held: Held | None) -> Outcome:
         now = time.monotonic()

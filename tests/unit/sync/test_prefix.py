@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from pathlib import Path
 
 import pytest
+from tests.support.failing_disk import FailingDisk
+from tests.support.ferry import files_below
 from tests.support.indexing import add_sync
 from tests.support.keeping import Keeper, make_template
 from tests.support.trees import write
 
+from runferry.errors import DiskFull
 from runferry.model import Entry, Kind, Version
+from runferry.remote.base import Priority
 from runferry.remote.local import LocalRemote
 from runferry.store.db import Database
-from runferry.store.files import LocalTree
+from runferry.store.files import Landing, LocalTree, content_hash
 from runferry.store.sync_state import Held, SyncState
-from runferry.sync.fetch import Fetcher, Landed
+from runferry.sync.fetch import Fetcher, Landed, Outcome
 
 OLD = 1_600_000_000
 LINES = b"".join(b"%07d step\n" % step for step in range(40_000))
@@ -69,6 +74,27 @@ def make_fetcher(folder: Path, tree: LocalTree) -> Fetcher:
     return Fetcher(
         LocalRemote(), str(folder / "remote"), tree, state, remote_now_ns=time.time_ns, on_bytes=lambda amount: None
     )
+
+
+async def test_what_landed_before_the_disk_was_full_is_known(tmp_path: Path) -> None:
+    """Else a log of another generation lies here under the record of the one before, and is appended to as that one."""
+    disk = FailingDisk()
+    tree = LocalTree(tmp_path / "copy", tmp_path / "staging", disk)
+    tree.open()
+    tree.land_many([Landing("run.log", b"first\n", OLD)])
+    for name in ("run.log", "then.bin", "last.bin"):
+        os.utime(write(tmp_path / "remote" / name, b"again\n"), (OLD, OLD))
+    old = Held(Version(6, OLD, OLD, 7, 1), content_hash(b"first\n"), 3, False, OLD)
+    disk.fail("replace", errno.ENOSPC, only="then.bin")
+    known: list[Outcome] = []
+    with pytest.raises(DiskFull):  # noqa: PT012 - what comes before it counts
+        jobs = {"run.log": old, "then.bin": None, "last.bin": None}
+        async for outcomes in make_fetcher(tmp_path, tree).small(jobs, size=18, priority=Priority.SMALL):
+            known += outcomes
+    [landed] = known
+    assert isinstance(landed, Landed)
+    assert (landed.path, landed.held.generation, landed.held.content_hash) == ("run.log", 4, content_hash(b"again\n"))
+    assert files_below(tree.root) == {"run.log": b"again\n"}
 
 
 @pytest.mark.parametrize(("home", "name"), [("run.log", "kept.bin"), ("kept.bin", "run.log"), ("run.log", "a.log")])
