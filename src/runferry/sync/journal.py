@@ -56,8 +56,14 @@ class Journal:
         return self.begun + (path in self._dirty)
 
     def put(self, record: FileRecord, *, is_changed: bool = False) -> None:
-        """Set a record; ``is_changed`` says that the local bytes are new."""
+        """Set a record; ``is_changed`` says that the local bytes are new.
+
+        So they are to whoever reads them where the server had the file no more, though they may be the same as before.
+        """
         path = record.entry.path
+        if not is_changed and record.held is not None and record.gone_at is None:
+            before = self.records.get(path)
+            is_changed = before is not None and before.gone_at is not None
         self.records[path] = record
         self._dirty[path] = record
         self._forgotten.discard(path)

@@ -75,8 +75,9 @@ class Progress:
 class Commit:
     """What has just become true in the local copy and its index.
 
-    ``changed`` are paths whose local bytes are new, ``gone`` those no longer on the server, ``listed`` those newly
-    listed (copied or not). ``listing`` is the whole listing as of now: read it at once, it goes on changing.
+    ``changed`` are paths whose local bytes are new, or that are back with those they had; ``gone`` those no longer on
+    the server, ``listed`` those newly listed (copied or not). ``listing`` is the whole listing as of now: read it at
+    once, it goes on changing.
     """
 
     changed: frozenset[str]

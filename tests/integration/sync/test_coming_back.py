@@ -1,0 +1,45 @@
+"""What left the server and is there again, just as it was, says again what it said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.support.ferry import write_run
+from tests.support.served import ServedRunferry
+from tests.support.sshd import Sshd
+from tests.support.waiting import eventually
+
+RUN_ID = "20260101_000000_aaaaaa"
+
+
+async def test_documents_and_runs_that_come_back_with_the_bytes_they_had_are_read_again(
+    sshd: Sshd, tmp_path: Path, home: Path
+) -> None:
+    root = tmp_path / "server"
+    write_run(root, "p", "n", RUN_ID)
+    run = root / "p/n/runs" / RUN_ID
+    (run / "environment.json").write_text(json.dumps({"python_version": "3.11"}))
+    (tmp_path / "data").mkdir()
+    async with ServedRunferry(tmp_path / "data", home) as served:
+        await served.connect(sshd)
+        await served.post("/unified/configure_mode", {"mode": "mirror", "remote_root": str(root)})
+
+        async def is_so(version: str | None, *, is_gone: bool = False) -> bool:
+            answer = await served.api.get(f"/runs/{RUN_ID}")
+            if answer.status_code != 200:
+                return False
+            told = answer.json()
+            return told["environment"].get("python_version") == version and (told["gone_at"] is not None) is is_gone
+
+        await eventually(lambda: is_so("3.11"), within=20, what="the run and its environment")
+        data = (run / "environment.json").read_bytes()
+        (run / "environment.json").unlink()
+        await eventually(lambda: is_so(None), within=15, what="the environment to go")
+        (run / "environment.json").write_bytes(data)
+        await eventually(lambda: is_so("3.11"), within=15, what="the environment to come back")
+
+        run.rename(tmp_path / "aside")
+        await eventually(lambda: is_so("3.11", is_gone=True), within=15, what="the run to go")
+        (tmp_path / "aside").rename(run)
+        await eventually(lambda: is_so("3.11"), within=15, what="the run to come back")
