@@ -201,6 +201,11 @@ class LocalTree:
         with _translating(path):
             os.truncate(self.locate(path), length)
 
+    def set_time(self, path: str, mtime_ns: int) -> None:
+        """Let a file show another time, if that can be."""
+        with suppress(OSError):
+            os.utime(self.locate(path), ns=(mtime_ns, mtime_ns), follow_symlinks=False)
+
     def link(self, source: str, path: str, *, is_copy: bool, is_meant: Callable[[], bool] = lambda: True) -> bool:
         """Land the bytes of ``source`` as ``path`` too: as a second name of one file, or as a copy of its own.
 

@@ -77,7 +77,7 @@ def find_damaged(
             now = None
         if now is not None and suspect_since is not None and held.landed_at >= suspect_since:
             now = _verify(tree, path, held)
-        elif now is not None and can_grow and not _is_same_time(held.version.mtime_ns, mtime_ns):
+        elif now is not None and not _is_same_time(held.version.mtime_ns, mtime_ns):
             now = _doubt(tree, path, held)
         if now is not held:
             changed.append(FileRecord(record.entry, now, record.gone_at, held.generation + 1))
@@ -92,13 +92,17 @@ def _verify(tree: LocalTree, path: str, held: Held) -> Held | None:
 
 
 def _doubt(tree: LocalTree, path: str, held: Held) -> Held | None:
-    """Something was written after the last commit: more of the same, or another generation, swapped in whole.
+    """Something was written after the last commit: more of the same, or another content, swapped in whole.
 
-    Only the hash can tell. Without one it counts as another: whoever has read the old bytes reads them again.
+    Only the hash can tell. Without one it counts as another generation: whoever has read the old bytes reads them
+    again, and nothing takes them for those of the recorded version before the server has confirmed it.
     """
     if not held.content_hash:
-        return held._replace(generation=held.generation + 1)
-    return held if tree.hash_file(path) == held.content_hash else None
+        return held._replace(generation=held.generation + 1, is_racy=True)
+    if tree.hash_file(path) != held.content_hash:
+        return None
+    tree.set_time(path, held.version.mtime_ns)  # only its time has changed on the server: it need not be read next time
+    return held
 
 
 def _is_same_time(committed_ns: int, found_ns: int) -> bool:

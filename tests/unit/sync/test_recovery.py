@@ -88,6 +88,22 @@ async def test_a_log_begun_anew_that_landed_uncommitted_is_whole_after_a_restart
         assert held.generation == 1
 
 
+def test_a_file_of_the_same_size_that_landed_and_was_not_committed_is_fetched_again(tree: LocalTree) -> None:
+    """The server may have the recorded version again by now, here or under another name."""
+    record = land(tree, CARD, b"[1]")
+    land(tree, CARD, b"[2]", mtime_ns=LATER)
+    changed = recover(tree, record)
+    assert changed is not None
+    assert (changed.held, changed.generation) == (None, 4)
+
+
+def test_a_file_of_which_only_the_time_differs_stays_and_is_read_once(tree: LocalTree) -> None:
+    record = land(tree, CARD, b"[1]")
+    os.utime(tree.root / CARD, ns=(LATER, LATER))
+    assert recover(tree, record) is None
+    assert (tree.root / CARD).stat().st_mtime_ns == MTIME
+
+
 @pytest.mark.parametrize("new", [b"ONE\n", b"another generation\n"])
 def test_where_no_hash_can_tell_it_counts_as_another_generation(tree: LocalTree, new: bytes) -> None:
     grown = land(tree, LOG, b"one\n", is_hashed=False)
@@ -96,6 +112,7 @@ def test_where_no_hash_can_tell_it_counts_as_another_generation(tree: LocalTree,
     assert changed is not None
     assert changed.held is not None
     assert (changed.held.generation, changed.held.version.size) == (4, 4)
+    assert changed.held.is_racy, "nothing is copied from it, and the server is asked"
     assert (tree.root / LOG).read_bytes() == new[:4]
 
 
