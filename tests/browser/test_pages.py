@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +15,7 @@ from playwright.sync_api import Browser, Route, expect
 
 from tests.browser.conftest import EVIL, RUN
 from tests.integration.api.running import Running
-from tests.support.chromium import PHONE, Scheme, Watched, watch
+from tests.support.chromium import DESKTOP, PHONE, Scheme, Watched, watch
 from tests.support.ferry import write_run
 from tests.support.sshd import Sshd
 
@@ -97,6 +100,21 @@ def test_a_run_that_begins_and_changes_on_the_server_shows_in_place(shown: Watch
     expect(row).to_contain_text("failed")
     expect(row).to_contain_text("2 h")
     assert page.evaluate("window.wasNotReloaded")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_duration_of_a_run_that_goes_on_and_tells_nothing_grows(
+    browser: Browser, mirrored: Running, tree: Path, size: tuple[int, int]
+) -> None:
+    with watch(browser, mirrored.url, size=size) as shown:
+        page = shown.open("/runs")
+        run = write_run(tree, "vision", "vit", "20260104_000000_dddddd")
+        began = time.time()
+        about = {"id": run.name, "created_at": began, "pid": os.getpid(), "hostname": socket.gethostname()}
+        (run / "meta.json").write_text(json.dumps(about))
+        (run / "status.json").write_text(json.dumps({"status": "running", "started_at": began}))
+        row = page.get_by_role("row").filter(has_text="dddddd").filter(has_text="running")
+        expect(row).to_contain_text(re.compile(r"\D1[2-9] s(?! ago)"), timeout=30_000)
 
 
 def test_a_small_curve_goes_on_as_its_run_does(shown: Watched, tree: Path) -> None:

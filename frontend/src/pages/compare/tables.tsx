@@ -2,10 +2,10 @@
 
 import type { Schema } from "@/api/client";
 import type { ChartRun } from "@/charts/Chart";
+import { Duration } from "@/components/Duration";
 import { Name } from "@/components/Name";
 import { Num } from "@/components/Values";
 import { reveal } from "@/format/names";
-import { formatDuration } from "@/format/times";
 import classes from "./compare.module.css";
 import { compareValues, findBest } from "./differences";
 
@@ -29,7 +29,9 @@ export function SummaryTable({ runs, lines }: Props) {
       <tr>
         <th scope="row">duration</th>
         {runs.map((run) => (
-          <td key={run.key}>{formatDuration(run.duration_seconds)}</td>
+          <td key={run.key}>
+            <Duration run={run} />
+          </td>
         ))}
       </tr>
       {names.map((name) => {

@@ -3,12 +3,12 @@ import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { type MouseEvent, memo, useRef } from "react";
 import type { Run } from "@/api/runs";
 import { Age } from "@/components/Age";
+import { Duration } from "@/components/Duration";
 import { Name } from "@/components/Name";
 import { StatusMark } from "@/components/StatusMark";
 import { Num } from "@/components/Values";
 import { reveal } from "@/format/names";
 import { countOf } from "@/format/numbers";
-import { formatDuration } from "@/format/times";
 import { makeRunPath } from "@/shell/paths";
 import type { Column, Curve, Values } from "./columns";
 import classes from "./RunTable.module.css";
@@ -136,7 +136,9 @@ export const RunCard = memo(function RunCard({ index, top, isActive, run, isChos
             </div>
             <div className={classes.line}>
               <StatusMark status={run.status} evidence={run.status_evidence} />
-              <span className={classes.beside}>{formatDuration(run.duration_seconds)}</span>
+              <span className={classes.beside}>
+                <Duration run={run} />
+              </span>
               {run.best_metric_value !== null && (
                 <span className={classes.best}>
                   <Name text={run.best_metric_name ?? ""} className={classes.metric} />

@@ -2,11 +2,12 @@
 import type { ReactNode } from "react";
 import type { Run } from "@/api/runs";
 import { AgeText } from "@/components/Age";
+import { Duration } from "@/components/Duration";
 import { Name } from "@/components/Name";
 import { Sparkline } from "@/components/Sparkline";
 import { StatusMark } from "@/components/StatusMark";
 import { formatExact, formatNumber } from "@/format/numbers";
-import { formatDuration, formatMoment, tellFreshness } from "@/format/times";
+import { formatMoment, tellFreshness } from "@/format/times";
 import classes from "./RunTable.module.css";
 import type { SortKey } from "./view";
 
@@ -96,7 +97,7 @@ export const BASE_COLUMNS: readonly Column[] = [
     width: 90,
     sort: "duration_seconds",
     isNumber: true,
-    draw: (run) => formatDuration(run.duration_seconds),
+    draw: (run) => <Duration run={run} />,
     tell: () => "",
   },
   {
