@@ -108,6 +108,7 @@ class LocalTree:
         self._known_directories: set[str] = set()
         self._staged_prefix = f"{staging}/s{os.getpid()}-"
         self._numbers = count()
+        self.displaced: list[str] = []  # what went to the trash to make way, until somebody takes it from here
 
     def open(self) -> None:
         """Create the directories; what was staged before stays (see ``sweep``)."""
@@ -364,6 +365,7 @@ class LocalTree:
         place = self._find_place(target[len(self._root) + 1 :])
         with suppress(FileNotFoundError):
             os.replace(target, place)
+            self.displaced.append(target[len(self._root) + 1 :])
         self._known_directories.clear()
 
     def _find_place(self, path: str) -> Path:

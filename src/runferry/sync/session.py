@@ -33,6 +33,7 @@ from runferry.sync.attendant import Attendant
 from runferry.sync.backlog import Backlog
 from runferry.sync.copy import Copy
 from runferry.sync.diff import has_ancestor
+from runferry.sync.displaced import let_go_displaced
 from runferry.sync.fetch import Fetcher
 from runferry.sync.gauges import Meter, RemoteClock
 from runferry.sync.journal import Journal
@@ -380,6 +381,7 @@ class SyncSession:
                 async for outcomes in answers:
                     for outcome in outcomes:
                         self._copy.settle(outcome)
+                    let_go_displaced(self._tree, self._journal, self._copy)
             await self._backlog.announce()
             await self._check_settled()
 
@@ -392,6 +394,7 @@ class SyncSession:
                 self._copy.drop_held(path)
             except DiskFailed as error:
                 self._copy.settle(Problem(path, ProblemCode.LOCAL, str(error)))
+            let_go_displaced(self._tree, self._journal, self._copy)
             await self._backlog.announce()
             await self._check_settled()
 

@@ -43,3 +43,21 @@ async def test_documents_and_runs_that_come_back_with_the_bytes_they_had_are_rea
         await eventually(lambda: is_so("3.11", is_gone=True), within=15, what="the run to go")
         (tmp_path / "aside").rename(run)
         await eventually(lambda: is_so("3.11"), within=15, what="the run to come back")
+
+        run.rename(tmp_path / "aside")
+        run.write_text("a file in the place of the run")
+        copy = next((tmp_path / "data").rglob(f"mirror/**/{RUN_ID}"))
+        await eventually(copy.is_file, within=15, what="the file to take the run's place")
+        run.unlink()
+        (tmp_path / "aside").rename(run)
+        await eventually(lambda: is_so("3.11"), within=20, what="the run to come back once more")
+
+        async def is_whole() -> bool:
+            return read_files(copy) == read_files(run)
+
+        await eventually(is_whole, within=15, what="all its files to be here again")
+
+
+def read_files(directory: Path) -> dict[str, bytes]:
+    found = (path for path in directory.rglob("*") if path.is_file() and path.suffix != ".lock")
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in found}
