@@ -120,6 +120,8 @@ class Copy:
         self._twins.start_over()
         self._troubles.clear()
         self._tries.clear()
+        self._unmet.clear()
+        self._disagreed.clear()
         self._telling.clear()
         for path, record in self._journal.records.items():
             if record.held is not None:
