@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from runferry import errors
-from runferry.blocking import in_thread
 from runferry.cli.client import Client, Json, open_client
 from runferry.cli.login import confirm_host_key, find_known, log_in, open_session
 from runferry.cli.options import (
@@ -210,7 +209,7 @@ async def examine(client: Client, terminal: Terminal, where: Target, login: Logi
         report = await log_in(client, terminal, where, login, path="/api/doctor", more={"path": path})
         facts, code = report["facts"], find_report_code(report["facts"])
         is_rejected = code == AuthenticationFailed.exit_code and not login.wants_password
-        if code == HostKeyUnconfirmed.exit_code and await in_thread(confirm_host_key, terminal, facts):
+        if code == HostKeyUnconfirmed.exit_code and await terminal.talk(confirm_host_key, terminal, facts):
             login = replace(login, accept_fingerprint=facts["fingerprint"])
         elif is_rejected and terminal.is_interactive:
             login = replace(login, wants_password=True)

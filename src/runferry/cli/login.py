@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-from runferry.blocking import in_thread
 from runferry.cli.client import ApiError, Client, Json
 from runferry.cli.options import Login
 from runferry.cli.terminal import Terminal
@@ -80,7 +79,7 @@ async def log_in(
         "accept_fingerprint": login.accept_fingerprint,
     }
     if login.wants_password:
-        body["password"] = await in_thread(read_password, terminal, target)
+        body["password"] = await terminal.talk(read_password, terminal, target)
     if target.username and not login.saved:
         body["username"] = target.username
     asked = 1 if login.wants_password else 0
@@ -92,11 +91,11 @@ async def log_in(
                 body["username"] = getpass.getuser()  # no alias that names one: the same user, as with ssh
                 continue
             if error.exit_code == HostKeyUnconfirmed.exit_code:
-                if not await in_thread(confirm_host_key, terminal, error.body):
+                if not await terminal.talk(confirm_host_key, terminal, error.body):
                     raise
                 body["accept_fingerprint"] = error.body["fingerprint"]
                 continue
-            addition = await in_thread(find_addition, terminal, target, error, tries_left=TRIES - asked)
+            addition = await terminal.talk(find_addition, terminal, target, error, tries_left=TRIES - asked)
             if addition is None:
                 raise
             body |= addition

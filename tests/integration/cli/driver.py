@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -161,11 +162,21 @@ class TerminalSession:
         self.output = self.output.split(prompt, 1)[1]
         os.write(self._terminal, f"{text}\n".encode())
 
-    def finish(self) -> tuple[int, str]:
+    def interrupt(self, prompt: str) -> None:
+        """Wait for a prompt and press Ctrl-C."""
+        self._read_until(lambda: prompt in self.output)
+        self._process.send_signal(signal.SIGINT)
+
+    def is_silent(self) -> bool:
+        """Say whether what is typed is not shown."""
+        return not termios.tcgetattr(self._terminal)[3] & termios.ECHO
+
+    def finish(self, *, keeps_terminal: bool = False) -> tuple[int, str]:
         """Read to the end; return the exit code and what was shown since the last answer, without colours."""
         self._read_until(never)
         code = self._process.wait(SECONDS)
-        self.close()
+        if not keeps_terminal:
+            self.close()
         return code, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.output)
 
     def close(self) -> None:

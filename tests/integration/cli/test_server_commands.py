@@ -153,6 +153,17 @@ def test_a_person_is_asked_for_the_password_after_the_keys_were_rejected(cli: Cl
     assert server.password not in shown
 
 
+def test_ctrl_c_at_a_question_ends_the_command_and_the_terminal_shows_what_is_typed_again(
+    cli: Cli, make_sshd: MakeSshd
+) -> None:
+    session = TerminalSession(cli, "connect", at(make_sshd(passwords=True)))
+    session.interrupt("Password for")
+    code, shown = session.finish(keeps_terminal=True)
+    assert code == 130, shown
+    assert not session.is_silent()
+    session.close()
+
+
 def test_a_person_is_not_asked_more_than_three_times(cli: Cli, make_sshd: MakeSshd) -> None:
     session = TerminalSession(cli, "connect", at(make_sshd(passwords=True)))
     for _ in range(3):
