@@ -292,7 +292,8 @@ class Copy:
             self._list_only(entry, record)
             return NOTHING
         if step is DIRECTORY:
-            return NOTHING if record is not None and record.gone_at is None else step
+            is_known = record is not None and record.gone_at is None and record.entry.kind is _DIR
+            return NOTHING if is_known else step
         if held is None:
             if self._twins.home_of(entry) is not None:
                 step = LINK

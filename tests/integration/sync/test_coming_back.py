@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from tests.support.ferry import write_run
@@ -56,6 +58,13 @@ async def test_documents_and_runs_that_come_back_with_the_bytes_they_had_are_rea
             return read_files(copy) == read_files(run)
 
         await eventually(is_whole, within=15, what="all its files to be here again")
+
+        def is_directory() -> bool:
+            with closing(sqlite3.connect(tmp_path / "data/runferry.db")) as index:
+                found = index.execute("SELECT kind, held_size FROM files WHERE path LIKE ?", (f"%/{RUN_ID}",))
+                return found.fetchall() == [("dir", None)]
+
+        await eventually(is_directory, within=15, what="the directory to be known for one again")
 
 
 def read_files(directory: Path) -> dict[str, bytes]:
