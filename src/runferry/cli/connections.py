@@ -163,7 +163,8 @@ def describe_item(item: Json) -> tuple[str, str, str]:
     is_directory = item["type"] == "dir"
     mark = ("@" if item.get("is_link") else "") + ("/" if is_directory else "")
     size = format_bytes(item["size"]) if item["type"] == "file" else ""
-    return size, format_time(item["mtime"]), item["name"] + mark
+    changed = "" if item["type"] == "unknown" and not item["mtime"] else format_time(item["mtime"])  # a link to nowhere
+    return size, changed, item["name"] + mark
 
 
 def doctor(

@@ -12,11 +12,13 @@ from typing import NoReturn
 
 import typer
 
-from runferry.cli.client import ApiError
+from runferry.cli.client import ApiError, NoServer
 from runferry.cli.terminal import Terminal
-from runferry.errors import DiskFull, HostKeyChanged, HostKeyUnconfirmed, RunferryError
+from runferry.errors import AuthenticationFailed, DiskFull, HostKeyChanged, HostKeyUnconfirmed, RunferryError
 
 INTERRUPTED = 130
+UNKNOWN_RUN = "Run not found"
+"""The API's sentence, which a contract prescribes."""
 
 
 def run(work: Callable[[Terminal], Awaitable[int | None]]) -> None:
@@ -52,6 +54,12 @@ def fail(terminal: Terminal, error: ApiError | RunferryError) -> NoReturn:
     """Say what happened and end with the error's exit code."""
     body = error.body if isinstance(error, ApiError) else error.extra()
     terminal.note(f"runferry: {error}", style="red")
+    if str(error) == UNKNOWN_RUN:
+        terminal.note("  runferry runs lists those there are")
+    if error.exit_code == AuthenticationFailed.exit_code and not terminal.is_interactive:
+        terminal.note("  nobody is here to be asked for a password: --password reads one, -i takes another key")
+    if isinstance(error, NoServer):
+        terminal.note("  runferry serve starts one")
     if error.exit_code == HostKeyChanged.exit_code:
         terminal.note(f"  the key we know:  {body.get('known_fingerprint')}")
         terminal.note(f"  the key it shows: {body.get('fingerprint')}")

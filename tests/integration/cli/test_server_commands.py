@@ -153,6 +153,18 @@ def test_a_person_is_asked_for_the_password_after_the_keys_were_rejected(cli: Cl
     assert server.password not in shown
 
 
+def test_what_to_do_next_is_told_after_an_error(cli: Cli, sshd: Sshd, key: Key, tmp_path: Path) -> None:
+    assert cli.run("tail", "nobody").err.endswith("runferry runs lists those there are\n")
+    with closed_port() as port:
+        assert cli.run("runs", "--url", f"http://127.0.0.1:{port}").err.endswith("runferry serve starts one\n")
+    done = cli.run("connect", at(sshd))
+    assert done.code == 10, done
+    assert "--password reads one, -i takes another key" in done.err
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/dangling").symlink_to("nowhere")
+    assert "1970" not in cli.run("ls", at(sshd, str(tmp_path / "tree")), *key).out
+
+
 def test_ctrl_c_at_a_question_ends_the_command_and_the_terminal_shows_what_is_typed_again(
     cli: Cli, make_sshd: MakeSshd
 ) -> None:
