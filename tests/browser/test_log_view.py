@@ -69,3 +69,31 @@ def test_a_log_that_did_not_come_is_asked_for_again(shown: Watched) -> None:
     page.unroute(asked)
     page.get_by_role("button", name="Try again").click()
     expect(page.get_by_role("log")).to_contain_text(f"step {LINES - 1}")
+
+
+def test_of_a_log_of_millions_of_lines_each_can_be_reached(shown: Watched, run_dir: Path) -> None:
+    """A browser's boxes end at some 1.8 million lines, and the end that comes first has no numbers yet."""
+    count = 2_450_000
+    (run_dir / "logs.txt").write_bytes(b"".join(b"s%07d\n" % number for number in range(count)))
+    page = shown.open(f"/runs/{RUN}?part=logs")
+    log = page.get_by_role("log")
+    expect(log).to_contain_text("s2449999")
+    expect(page.get_by_text("2,450,000 lines")).to_be_visible(timeout=20_000)
+    expect(log.get_by_text("s2449999")).to_be_in_viewport()
+    log.press("Home")
+    expect(log.get_by_text("s0000000")).to_be_in_viewport()
+    page.get_by_label("Search the log").fill("s1499990")
+    page.get_by_role("region", name="Lines found").get_by_role("button").first.click()
+    expect(log.get_by_text("s1499990")).to_be_in_viewport()
+    for _ in range(3):
+        log.press("PageUp")
+    expect(log.get_by_text("s1499990")).not_to_be_in_viewport()
+    log.press("End")
+    expect(log.get_by_text("s2449999")).to_be_in_viewport()
+    with (run_dir / "logs.txt").open("a") as lines:
+        lines.write("and one more\n")
+    expect(log.get_by_text("and one more")).to_be_in_viewport()
+    log.evaluate("box => box.scrollTo({top: 0})")  # the first of those in the box: there are others before it
+    expect(log.get_by_text("s1500000")).to_be_in_viewport()
+    log.press("PageUp")
+    expect(log.get_by_text("s1499990")).to_be_in_viewport()

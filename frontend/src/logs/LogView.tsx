@@ -3,9 +3,11 @@ import { Checkbox, CloseButton, Select, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import {
+  type KeyboardEvent,
   type RefObject,
   useCallback,
   useEffect,
+  useLayoutEffect,
   useMemo,
   useReducer,
   useRef,
@@ -23,6 +25,7 @@ import { fold, parseAnsi, stripTime } from "./ansi";
 import { LogFeed } from "./feed";
 import classes from "./logs.module.css";
 import { markFound } from "./parts";
+import { followSight, lastStretch, MOST, stretchAround } from "./stretch";
 
 const LINE = 18;
 const EVERY = 5_000; // how large it is and whether it grows, while its lines come by themselves
@@ -132,37 +135,63 @@ function Lines({ feed, isTimed, place }: LinesProps) {
   const [isFollowing, setFollowing] = useState(goTo === null);
   const version = useSyncExternalStore(feed.subscribe, feed.getVersion);
   const { buffer } = feed;
+  const { moved, count: total } = buffer;
+  // Of all lines the box holds those from the first on. What is kept of it counts as lines did before they had numbers.
+  const [chosen, setChosen] = useState(() => (goTo === null ? 0 : stretchAround(goTo, total) - moved));
+  const first = isFollowing ? lastStretch(total) : Math.min(chosen + moved, lastStretch(total));
   const list = useVirtualizer({
-    count: buffer.count,
+    count: Math.min(MOST, total - first),
     getScrollElement: () => box.current,
     estimateSize: () => LINE,
     overscan: 20,
   });
+  const origin = first - moved;
+  const shown = useRef(origin);
+  useLayoutEffect(() => {
+    const element = box.current; // the lines in sight stay in sight where others come before them
+    if (element && !isFollowing) element.scrollTop += (shown.current - origin) * LINE;
+    shown.current = origin;
+  }, [origin, isFollowing]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the version says that there are more lines
   useEffect(() => {
     const element = box.current;
     if (isFollowing && element) element.scrollTop = element.scrollHeight;
   }, [version, isFollowing, buffer.count]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only at first
   useEffect(() => {
-    if (goTo !== null) list.scrollToIndex(goTo, { align: "center" });
-  }, [goTo, list]);
+    if (goTo !== null) list.scrollToIndex(goTo - first, { align: "center" });
+  }, []);
   const items = list.getVirtualItems();
   useEffect(() => {
-    for (const item of [items[0], items.at(-1)]) if (item) feed.want(item.index);
+    for (const item of [items[0], items.at(-1)]) if (item) feed.want(first + item.index);
   });
   const watch = useCallback(() => {
     const element = box.current;
     if (!element) return;
-    const isAtEnd = element.scrollHeight - element.scrollTop - element.clientHeight < LINE * 2;
-    place.current = isAtEnd ? null : Math.floor((element.scrollTop + element.clientHeight / 2) / LINE);
+    const low = first + Math.floor(element.scrollTop / LINE);
+    const high = first + Math.ceil((element.scrollTop + element.clientHeight) / LINE);
+    const isAtEnd =
+      element.scrollHeight - element.scrollTop - element.clientHeight < LINE * 2 && first + MOST >= total;
+    place.current = isAtEnd || !buffer.isNumbered ? null : Math.floor((low + high) / 2);
     setFollowing(isAtEnd);
-  }, [place]);
+    setChosen(followSight(first, low, high, total) - moved);
+  }, [place, buffer, first, total, moved]);
+  function jump(event: KeyboardEvent): void {
+    if (event.key === "End") setFollowing(true);
+    if (event.key !== "Home" || first === 0) return; // the box goes there by itself
+    event.preventDefault();
+    setFollowing(false);
+    setChosen(-moved);
+    shown.current = -moved;
+    box.current?.scrollTo({ top: 0 });
+  }
   return (
     <>
       <div
         className={classes.lines}
         ref={box}
         onScroll={watch}
+        onKeyDown={jump}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it is scrolled with the keyboard
         tabIndex={0}
         role="log"
@@ -176,8 +205,8 @@ function Lines({ feed, isTimed, place }: LinesProps) {
               className={classes.line}
               style={{ transform: `translateY(${item.start}px)` }}
             >
-              <span className={classes.number}>{buffer.isNumbered ? item.index + 1 : ""}</span>
-              <LineText text={buffer.read(item.index)} wanted="" isTimed={isTimed} />
+              <span className={classes.number}>{buffer.isNumbered ? first + item.index + 1 : ""}</span>
+              <LineText text={buffer.read(first + item.index)} wanted="" isTimed={isTimed} />
             </div>
           ))}
         </div>
@@ -186,7 +215,10 @@ function Lines({ feed, isTimed, place }: LinesProps) {
         <Checkbox
           label="Follow the end"
           checked={isFollowing}
-          onChange={(event) => setFollowing(event.currentTarget.checked)}
+          onChange={(event) => {
+            setChosen(first - moved);
+            setFollowing(event.currentTarget.checked);
+          }}
         />
         <span className="dim">
           {buffer.isNumbered ? countOf(buffer.count, "line") : "The lines before are being counted"}

@@ -15,11 +15,13 @@ export interface LogPage {
 
 export const PAGE = 1000;
 const MOST_KEPT = 200_000;
+const MOST_PAGES = 300;
 
 export class LogBuffer {
   /** The end of the log, from line `first` on; null: its number is not known yet. */
   private end: string[] = [];
   private first: number | null = 0;
+  private shift = 0;
   private readonly pages = new Map<number, string[]>();
 
   /** How many lines the list has; those before a page that was fetched are empty places. */
@@ -29,6 +31,17 @@ export class LogBuffer {
 
   get isNumbered(): boolean {
     return this.first !== null;
+  }
+
+  /** By how many places lines moved when their numbers became known. */
+  get moved(): number {
+    return this.shift;
+  }
+
+  /** Take in the number of the last line, where none was known. */
+  number(last: number): void {
+    if (this.first !== null || this.end.length === 0) return;
+    this.first = this.shift = Math.max(0, last - (this.end.length - 1));
   }
 
   open(page: LogPage): void {
@@ -52,6 +65,8 @@ export class LogBuffer {
 
   keepPage(page: number, lines: readonly string[]): void {
     this.pages.set(page, [...lines]);
+    const [oldest] = this.pages.keys();
+    if (this.pages.size > MOST_PAGES && oldest !== undefined) this.pages.delete(oldest);
   }
 
   take(message: LiveMessage): void {
@@ -63,6 +78,7 @@ export class LogBuffer {
     const last = this.end.length - 1;
     if (message.is_rest && last >= 0) this.end[last] = `${this.end[last]}${message.text}`;
     else this.end.push(message.text);
+    if (message.number !== null) this.number(message.number);
     if (this.end.length > MOST_KEPT && this.first !== null) {
       const dropped = Math.ceil(MOST_KEPT / 4 / PAGE) * PAGE;
       this.end.splice(0, dropped);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { fold, parseAnsi, stripAnsi, stripTime } from "./ansi";
 import { LogBuffer } from "./buffer";
 import { markFound } from "./parts";
+import { followSight, lastStretch, MOST, NEAR, stretchAround } from "./stretch";
 
 const ESC = "\u001b";
 
@@ -52,6 +53,16 @@ describe("LogBuffer", () => {
     expect(buffer.missingPage(2400)).toBeNull();
     expect(buffer.read(2500)).toBe("z");
   });
+  it("learns the numbers of its lines once, from a line that comes or from the last one", () => {
+    const buffer = new LogBuffer();
+    buffer.open({ lines: ["a", "b"].map((text) => ({ number: null, text })) });
+    expect([buffer.isNumbered, buffer.count]).toEqual([false, 2]);
+    buffer.take({ ...live, text: "c", number: 1002 });
+    expect([buffer.isNumbered, buffer.count, buffer.moved]).toEqual([true, 1003, 1000]);
+    expect(buffer.read(1000)).toBe("a");
+    buffer.number(7);
+    expect([buffer.count, buffer.moved]).toEqual([1003, 1000]);
+  });
   it("joins the rest of a line to its beginning and begins anew with a rewritten log", () => {
     const buffer = new LogBuffer();
     buffer.take({ ...live, text: "st", is_partial: true });
@@ -59,5 +70,31 @@ describe("LogBuffer", () => {
     expect(buffer.read(0)).toBe("step");
     buffer.take({ ...live, text: "new", is_anew: true });
     expect([buffer.count, buffer.read(0)]).toEqual([1, "new"]);
+  });
+});
+
+describe("the stretch of a log that is in its box", () => {
+  const total = 2_500_000;
+  it("is all of a log that is not too long", () => {
+    expect(lastStretch(MOST)).toBe(0);
+    expect(stretchAround(MOST - 1, MOST)).toBe(0);
+    expect(followSight(0, MOST - 50, MOST, MOST)).toBe(0);
+  });
+  it("holds the end, and does not move with every line that comes", () => {
+    expect(lastStretch(total) + MOST).toBeGreaterThanOrEqual(total);
+    expect(lastStretch(total - 1000)).toBe(lastStretch(total));
+  });
+  it("is another one near its ends, with what is seen well inside", () => {
+    const last = lastStretch(total);
+    expect(followSight(last, last + NEAR, last + NEAR + 50, total)).toBe(last);
+    const before = followSight(last, last + NEAR - 1, last + NEAR + 49, total);
+    expect(before).toBeLessThan(last - 10 * NEAR);
+    expect(last + NEAR).toBeLessThan(before + MOST - 10 * NEAR);
+    expect(followSight(0, 0, 50, total)).toBe(0);
+    expect(followSight(0, MOST - 60, MOST - 10, total)).toBeGreaterThan(0);
+    expect(followSight(last, total - 50, total, total)).toBe(last);
+  });
+  it("is never beyond the end, also of a log that was begun anew", () => {
+    expect(followSight(1_000_000, 1_400_000, 1_400_050, 3000)).toBe(0);
   });
 });

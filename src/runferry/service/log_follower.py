@@ -130,6 +130,8 @@ class LogFollower:
         if position is None:
             return taken
         self._generation, self._doubted_since = state.generation, None
+        if self._number is None:  # its lines may have been counted meanwhile
+            self._number = self._source.find_index(state, log).number_at(log, position)
         is_rest = not log.is_line_start(position)
         block = next(log.blocks(position), None)
         for line in block.lines() if block is not None else ():

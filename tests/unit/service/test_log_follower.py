@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from tests.support.indexing import add_sync, make_run, put_runs
 
 from runferry.model import Entry, Kind, Version
+from runferry.service import log_source
 from runferry.service.log_follower import DOUBT_SECONDS, PARTIAL_SECONDS, LogFollower, LogMessage, LogStart, Taken
 from runferry.service.log_source import LogSource, find_source, make_tail
 from runferry.store.db import Database
 from runferry.store.log_file import PROOF, open_log
-from runferry.store.log_index import LineIndexes
+from runferry.store.log_index import STEP, LineIndexes
 from runferry.store.sync_state import FileRecord, Held, SyncState
 
 PATH = "p/n/runs/one/logs.txt"
@@ -233,3 +234,19 @@ def test_the_end_of_a_remote_log_has_whole_lines_and_true_cursors(noise: bytes, 
             ends = [len(b"\n".join(lines[: number + 1])) + 1 for number in range(len(lines))]
             assert places == ends[len(lines) - len(shown) :]
             assert log.find_cursor(tail.cursor) is not None
+
+
+def test_lines_have_their_numbers_once_those_before_them_are_counted(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_source, "INDEXED_AT_ONCE", 0)  # as if it were a large log
+    lines = b"x" * STEP + b"\ntwo\n"
+    place.hold(lines)
+    source = place.source
+    with source.open() as (_, log):
+        assert log is not None
+        follower = LogFollower(source, LogStart(cursor=log.make_cursor(STEP + 1)))
+    assert [message.number for message in follower.take().messages] == [None]
+    place.hold(lines + b"three\nfour\n")
+    assert source.count_on()
+    assert [message.number for message in follower.take().messages] == [2, 3]
