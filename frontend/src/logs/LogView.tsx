@@ -62,6 +62,11 @@ export function LogView({ run }: { run: string }) {
       .catch(setFailure);
     return () => made.close();
   }, [run, path, isThere, round, client]);
+  const counted = facts.data?.total_lines ?? null;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: asked with all facts that come, until it is known
+  useEffect(() => {
+    if (counted !== null) void feed?.number();
+  }, [feed, counted, facts.dataUpdatedAt]);
   useServerEvent("refetch", () => failure !== null && again());
   if (facts.error && !facts.data) return <ErrorNote error={facts.error} onRetry={() => facts.refetch()} />;
   if (!facts.data || !feed) return <Loading what="the log" />;

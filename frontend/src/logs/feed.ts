@@ -5,7 +5,6 @@ import { type LiveMessage, LogBuffer, PAGE } from "./buffer";
 
 const TAIL = 2000;
 const AGAIN_AFTER = 2_000;
-const COUNTED_AFTER = 1_000;
 
 export type LogFacts = Schema<"LogPageAnswer">;
 
@@ -13,7 +12,6 @@ export class LogFeed {
   readonly buffer = new LogBuffer();
   private socket: WebSocket | null = null;
   private timer: number | undefined;
-  private counting: number | undefined;
   private cursor = "";
   private isOver = false;
   private version = 0;
@@ -34,14 +32,12 @@ export class LogFeed {
     this.cursor = page.cursor;
     this.pace.ask();
     this.follow();
-    void this.number();
     return page;
   }
 
   close(): void {
     this.isOver = true;
     window.clearTimeout(this.timer);
-    window.clearTimeout(this.counting);
     this.pace.stop();
     this.socket?.close();
   }
@@ -79,17 +75,14 @@ export class LogFeed {
     });
   }
 
-  /** Learn where the end of a large log lies: a line that comes may say so, and else its last one once all are counted. */
-  private async number(): Promise<void> {
-    if (this.isOver || this.buffer.isNumbered) return;
-    const page = await this.fetch({ tail: 1 }).catch(() => undefined);
+  /** Learn where the end of a large log lies, once all its lines are counted; a line that comes may say so, too. */
+  async number(): Promise<void> {
+    if (this.buffer.isNumbered) return;
+    const page = await this.fetch({ tail: 1 }).catch(() => undefined); // it is asked for again with the next facts
     const last = page?.lines.at(-1)?.number;
-    if (last != null && page?.cursor === this.cursor && !this.isOver) {
-      this.buffer.number(last);
-      this.pace.ask();
-    } else {
-      this.counting = window.setTimeout(() => void this.number(), COUNTED_AFTER);
-    }
+    if (last == null || page?.cursor !== this.cursor || this.isOver) return;
+    this.buffer.number(last);
+    this.pace.ask();
   }
 
   private follow(): void {

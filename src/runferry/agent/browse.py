@@ -25,7 +25,8 @@ def resolve(path: str) -> bytes:
         raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     if escape(decode(real)) != decode(real):
         raise OSError(errno.EILSEQ, "its path cannot be printed")
-    os.scandir(real).close()
+    with os.scandir(real):
+        pass  # it may be read
     return real
 
 
