@@ -88,21 +88,24 @@ def run_dir(tree: Path) -> Path:
     return run
 
 
+def begin_sync(server: Running, root: Path, *, mode: str = "mirror") -> None:
+    """Connect to ``gpu1``, sync a folder of it, and wait until it is in step."""
+    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
+    expect_answer(server.post("/api/unified/configure_mode", {"mode": mode, "remote_root": str(root)}), 200)
+    server.wait_synced(mode)
+
+
 @pytest.fixture
 def smart(server: Running, tree: Path, run_dir: Path) -> Running:
     """A server with a smart sync of the tree: contents are fetched when they are looked at."""
-    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
-    expect_answer(server.post("/api/unified/configure_mode", {"mode": "smart", "remote_root": str(tree)}), 200)
-    server.wait_synced("smart")
+    begin_sync(server, tree, mode="smart")
     return server
 
 
 @pytest.fixture
 def mirrored(server: Running, tree: Path) -> Running:
     """A server that mirrors the tree of ``gpu1``."""
-    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
-    expect_answer(server.post("/api/unified/configure_mode", {"mode": "mirror", "remote_root": str(tree)}), 200)
-    server.wait_synced()
+    begin_sync(server, tree)
     return server
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.browser.conftest import begin_sync
 from tests.integration.api.running import Running
-from tests.integration.api.running import expect as expect_answer
 from tests.support.chromium import DESKTOP, PHONE, Scheme, Watched, watch
 from tests.support.samples import unpack_sample
 
@@ -20,9 +20,7 @@ from tests.support.samples import unpack_sample
 def recorded(server: Running, tmp_path: Path) -> Running:
     """A server that mirrors a recorded root with artifacts."""
     root = unpack_sample("0.7", tmp_path / "sample")
-    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
-    expect_answer(server.post("/api/unified/configure_mode", {"mode": "mirror", "remote_root": str(root)}), 200)
-    server.wait_synced()
+    begin_sync(server, root)
     return server
 
 
@@ -124,9 +122,7 @@ def test_the_list_of_artifacts_is_sorted_by_its_heads_and_keeps_its_view(
 
 def test_a_version_that_is_not_here_is_downloaded(browser: Browser, server: Running, tmp_path: Path) -> None:
     root = unpack_sample("0.7", tmp_path / "sample")
-    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
-    expect_answer(server.post("/api/unified/configure_mode", {"mode": "smart", "remote_root": str(root)}), 200)
-    server.wait_synced("smart")
+    begin_sync(server, root, mode="smart")
     with watch(browser, server.url) as web:
         page = web.open("/artifacts/backbone?type=model")
         page.get_by_role("button", name="Download v3").click()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import EVIL
+from tests.browser.conftest import EVIL, begin_sync
 from tests.conftest import MakeSshd
 from tests.integration.api.running import Running
 from tests.integration.api.running import expect as expect_answer
@@ -22,9 +22,7 @@ ADDRESS = f"/compare?run={FIRST}&run={SECOND}"
 @pytest.fixture
 def both(server: Running, tree: Path, tmp_path: Path, make_sshd: MakeSshd) -> Running:
     """A server that mirrors one folder of each of two servers."""
-    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
-    expect_answer(server.post("/api/unified/configure_mode", {"mode": "mirror", "remote_root": str(tree)}), 200)
-    server.wait_synced()
+    begin_sync(server, tree)
     other = tmp_path / "other"
     run = write_run(other, "vision", EVIL, SECOND)
     (run / "summary.json").write_text('{"best_metric_value": 0.95, "best_metric_name": "acc"}')

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
+from tests.browser.conftest import begin_sync
 from tests.integration.api.running import Running
-from tests.integration.api.running import expect as expect_answer
 from tests.support.chromium import DESKTOP, PHONE, Watched, watch
 from tests.support.ferry import run_directories, write_run
 
@@ -26,9 +26,7 @@ def long(server: Running, tmp_path: Path) -> Running:
         if run_id == FIRST:
             for number in range(FILES):
                 (run / f"note-{number:02d}.txt").write_text(f"this is note {number}\n" * 40)
-    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
-    expect_answer(server.post("/api/unified/configure_mode", {"mode": "mirror", "remote_root": str(root)}), 200)
-    server.wait_synced()
+    begin_sync(server, root)
     return server
 
 

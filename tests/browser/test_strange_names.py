@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
+from tests.browser.conftest import begin_sync
 from tests.integration.api.running import Running
-from tests.integration.api.running import expect as expect_answer
 from tests.support.chromium import DESKTOP, PHONE, Watched, watch
 from tests.support.ferry import write_run
 
@@ -28,9 +28,7 @@ def strange(server: Running, tmp_path: Path) -> Running:
         (run / "summary.json").write_text(
             json.dumps({"best_metric_value": 0.25, "best_metric_name": BEST, "note": "a\u202eb"})
         )
-    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
-    expect_answer(server.post("/api/unified/configure_mode", {"mode": "mirror", "remote_root": str(root)}), 200)
-    server.wait_synced()
+    begin_sync(server, root)
     return server
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import begin_sync
 from tests.integration.api.running import Running
-from tests.integration.api.running import expect as expect_answer
 from tests.support.chromium import Watched, watch
 from tests.support.ferry import run_directories, write_run
 
@@ -22,9 +22,7 @@ def shown(browser: Browser, server: Running, tmp_path: Path) -> Iterator[Watched
     root = tmp_path / "many"
     for project, name, run_id in run_directories(MANY):
         write_run(root, project, name, run_id, lines=2)
-    expect_answer(server.post("/api/unified/connect", {"host": "gpu1"}), 200)
-    expect_answer(server.post("/api/unified/configure_mode", {"mode": "smart", "remote_root": str(root)}), 200)
-    server.wait_synced("smart")
+    begin_sync(server, root, mode="smart")
     with watch(browser, server.url) as watched:
         yield watched
 

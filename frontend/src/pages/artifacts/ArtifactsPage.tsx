@@ -1,6 +1,5 @@
 /** The artifacts of all servers. */
 import { TextInput } from "@mantine/core";
-import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useSearchParams } from "wouter";
 import { get } from "@/api/client";
@@ -11,6 +10,7 @@ import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
 import { Name } from "@/components/Name";
 import { Page } from "@/components/Page";
+import { SortButton } from "@/components/SortButton";
 import { Bytes } from "@/components/Values";
 import { countOf } from "@/format/numbers";
 import { makeArtifactPath } from "./address";
@@ -139,13 +139,8 @@ interface TitleProps {
 
 function Title({ title, sort, listing, onSort }: TitleProps) {
   if (!sort) return title;
-  const Arrow = listing.order === "asc" ? IconArrowUp : IconArrowDown;
-  return (
-    <button type="button" className={classes.sort} onClick={() => onSort(turn(listing, sort))}>
-      {title}
-      {listing.sort === sort && <Arrow size={12} aria-hidden />}
-    </button>
-  );
+  const order = listing.sort === sort ? listing.order : null;
+  return <SortButton title={title} order={order} onClick={() => onSort(turn(listing, sort))} />;
 }
 
 function Aliases({ of }: { of: Artifact }) {

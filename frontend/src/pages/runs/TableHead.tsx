@@ -1,7 +1,7 @@
 /** The table's first line: names to sort by, edges to drag for the width, one box for all rows in view. */
-import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { type KeyboardEvent, type PointerEvent, useRef } from "react";
 import type { Run } from "@/api/runs";
+import { SortButton } from "@/components/SortButton";
 import type { Column } from "./columns";
 import classes from "./RunTable.module.css";
 import { selection } from "./selection";
@@ -65,18 +65,9 @@ export function TableHead({ view, columns, widths, shown, chosen, onWidth, onSor
 function Title({ column, view, onSort }: { column: Column; view: View; onSort: Props["onSort"] }) {
   const { sort } = column;
   if (!sort) return <span title={column.title}>{column.title}</span>;
-  const isHere = view.sort === sort;
-  const Arrow = view.order === "asc" ? IconArrowUp : IconArrowDown;
-  return (
-    <button
-      type="button"
-      className={classes.sort}
-      onClick={() => onSort({ sort, order: isHere && view.order === "desc" ? "asc" : "desc" })}
-    >
-      {column.title}
-      {isHere && <Arrow size={12} aria-hidden />}
-    </button>
-  );
+  const order = view.sort === sort ? view.order : null;
+  const turn = () => onSort({ sort, order: order === "desc" ? "asc" : "desc" });
+  return <SortButton title={column.title} order={order} onClick={turn} />;
 }
 
 function Edge({ title, width, onWidth }: { title: string; width: number; onWidth: (width: number) => void }) {
