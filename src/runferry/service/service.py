@@ -251,7 +251,7 @@ class Service:
             raise NotFound(f"No connection {chosen}; see GET /api/unified/status.")
         await self._syncs.stop_of(chosen)
         await self._connections.disconnect(chosen)
-        await self._syncs.deactivate_closed()
+        await self._syncs.deactivate_late(chosen)
         self.events.publish("connection", {"connection_id": chosen, "state": "closed", "connected": False})
         return chosen
 

@@ -175,9 +175,9 @@ class Syncs:
             for sync in self.list_of(connection_id):
                 await self._stop(sync.record.id)
 
-    async def deactivate_closed(self) -> None:
+    async def deactivate_late(self, connection_id: str) -> None:
         """Stop for good what was configured on a connection while it ended."""
-        for sync in self.active:
+        for sync in self.list_of(connection_id):
             if sync.held.remote.is_closed:
                 await self.deactivate(sync.record.id)
 

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.conftest import MakeSshd
 from tests.support.ferry import Ferry, write_run
 from tests.support.sshd import Sshd
 from tests.support.waiting import eventually
@@ -58,6 +59,25 @@ async def test_a_mode_that_is_configured_too_late_for_its_connection_is_refused(
         with pytest.raises(NotConnected):
             await late
         assert await in_thread(active_syncs, ferry, view.id) == 0
+
+
+async def test_the_end_of_one_connection_stops_nothing_of_another_that_is_being_made_anew(
+    tmp_path: Path, sshd: Sshd, make_sshd: MakeSshd, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disconnect = Connections.disconnect
+
+    async with Ferry(tmp_path) as ferry:
+        view = await ferry.connect(sshd)
+        await ferry.service.configure_mode(ModeRequest(Mode.MIRROR, str(root), 2.0))
+        other = await ferry.connect(make_sshd())
+
+        async def disconnect_meanwhile(self: Connections, connection_id: str) -> bool:
+            await self.find(view.id).remote.close()  # as ``connect`` does before it gives the syncs the new one
+            return await disconnect(self, connection_id)
+
+        monkeypatch.setattr(Connections, "disconnect", disconnect_meanwhile)
+        assert await ferry.service.disconnect(other.id) == other.id
+        assert await in_thread(active_syncs, ferry, view.id) == 1
 
 
 async def test_a_mode_that_is_configured_while_its_connection_ends_ends_with_it(
