@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import MakeSshd
 from tests.support.connecting import QUICK, key_of, open_to, password, target_of
 from tests.support.sshd import Sshd
+from tests.support.waiting import eventually
 
 from runferry.errors import ConnectionFailed, HostKeyChanged, HostKeyUnconfirmed
 from runferry.ssh.connection import open_link
@@ -51,6 +52,7 @@ async def test_a_changed_key_is_refused_before_any_login_is_tried(make_sshd: Mak
     server = make_sshd(passwords=True)
     keys = HostKeys(tmp_path / "known_hosts")
     await (await open_with(server, keys, password(server.password))).close()
+    await eventually(lambda: not server.child_pids(), what="the server has said all of the first connection")
     before = server.host_key_fingerprint
     server.rotate_host_key()
     seen = len(server.log())

@@ -218,11 +218,14 @@ async def end_child(child: asyncio.subprocess.Process) -> None:
     """Make sure that the command and what it started are gone: politely, then not."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if child.returncode is not None:
-            return
+            break
         end_group(child, number)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
                 await child.wait()
+    with contextlib.suppress(TimeoutError, OSError):
+        async with asyncio.timeout(GRACE):
+            await child.communicate()  # an output that nobody reads to its end would stay open
 
 
 def end_group(child: asyncio.subprocess.Process, number: int) -> None:
