@@ -229,10 +229,15 @@ class Copy:
             self._tries.pop(path, None)
             self._journal.put(FileRecord(self.listing[path]))
 
-    def settle_home_lost(self, path: str, version: Version) -> None:
-        """The file that should have lent its bytes does not have them; fetch ``path`` itself."""
-        self._twins.forget_home(version)
-        self.settle(Again(path, 0.05))
+    def settle_unlinked(self, entry: Entry) -> None:
+        """The file that should have lent its bytes did not: ask it again where a worker only had it in hand, or else
+        fetch the other one itself.
+        """
+        home = self._twins.home_of(entry)
+        held = self.held(home) if home is not None else None
+        if held is None or held.version != entry.version:
+            self._twins.forget_home(entry.version)
+        self.settle(Again(entry.path, 0.05))
 
     def drop_held(self, path: str) -> None:
         """The local bytes of ``path`` are not what they were: fetch it again whole."""

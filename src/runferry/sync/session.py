@@ -415,7 +415,7 @@ class SyncSession:
         home = self._copy.home(entry)
         outcome = home and await fetcher.link(entry, *home, is_home=lambda: self._copy.home(entry) == home)
         if outcome is None:
-            self._copy.settle_home_lost(entry.path, entry.version)
+            self._copy.settle_unlinked(entry)
         else:
             self._copy.settle(outcome)
 
