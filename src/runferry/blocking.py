@@ -12,6 +12,8 @@ from typing import Any, ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_TURNS = 5
+
 
 async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run ``function`` in a worker thread and return its result; its exceptions pass through.
@@ -57,3 +59,9 @@ def cancel_later() -> None:
     """Cancel the caller at its next await."""
     if (caller := asyncio.current_task()) is not None:
         caller.cancel()
+
+
+async def let_come_in() -> None:
+    """Let those run who wait for what is here already: it is theirs a few turns of the loop after it has come."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from runferry.agent.wire import PIECE
-from runferry.blocking import cancel_later, finish, in_thread
+from runferry.blocking import cancel_later, finish, in_thread, let_come_in
 from runferry.errors import DiskFull
 from runferry.model import Chunk, Content, Entry, Problem, ProblemCode
 from runferry.remote.base import CHUNK, SMALL_FILE, Priority, Remote
@@ -103,6 +103,7 @@ class Fetcher:
                     if full is not None:
                         raise full
             except asyncio.CancelledError:  # as a broken link does: what has come need not come again
+                await let_come_in()
                 cancel_later()
                 yield (await finish(self._land_batch(arrivals.take(), jobs)))[0]
                 raise
@@ -335,6 +336,7 @@ class Fetcher:
                     if not isinstance(last, Chunk):
                         return last
             except asyncio.CancelledError:  # as a broken link does: what has come need not come again
+                await let_come_in()
                 await self._stage(entry, staged, ranges, growing=growing)
                 raise
         if last is None:
