@@ -37,7 +37,7 @@ def test_three_decisions_lead_from_nothing_to_runs(web: Watched, tree: Path) -> 
     expect(page).to_have_url(f"{web.base}/runs")
     for run in ("aaaaaa", "bbbbbb", "cccccc"):
         expect(page.get_by_role("row").filter(has_text=run)).to_be_visible()
-    expect(page.get_by_text(EVIL)).to_be_visible()  # a name is text, whatever it holds
+    expect(page.get_by_text(EVIL, exact=True)).to_be_visible()  # a name is text, whatever it holds
     expect(page.locator("img[src='x']")).to_have_count(0)
 
 
