@@ -225,8 +225,7 @@ class Ingest:
                     reader.keep_known(run, before[run.path], doubtful[run.path]) if run.path in before else run
                     for run in found
                 ]
-                self._runs.take_over(connection, source.sync_id, [run.path for run in kept], self._formats)
-                keys += self._runs.upsert(connection, source.scope, kept)
+                keys += self._runs.upsert(connection, source.scope, kept, formats=self._formats)
                 self._index_archived(connection, source, archived, has)
         return keys
 

@@ -181,8 +181,7 @@ class FoundRuns:
             self._whole.difference_update(run.path for run in rows if known.get(run.path) is not run)
             for path in (path for plan in plans if plan.path not in known for path in plan.excerpts):
                 self._versions.pop(path, None)  # what a card said that is no more
-            self._runs.take_over(connection, sync_id, known, _ALL)
-            changed = self._runs.upsert(connection, self._source.scope, rows)
+            changed = self._runs.upsert(connection, self._source.scope, rows, formats=_ALL)
             ids = self._runs.find_ids(connection, sync_id, (plan.path for plan in plans))
             present = self._files.load(connection, sync_id, ids.values())
             for one in (one for files in present.values() for one in files if one.role is Role.EXCERPT):

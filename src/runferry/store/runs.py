@@ -279,10 +279,22 @@ class RunStore:
         """Return the row ids of one sync's runs in these directories."""
         return {row.path: row.id for row in _load_rows(connection, sync_id, paths)}
 
-    def upsert(self, connection: Connection, scope: SyncScope, found: Sequence[Run]) -> list[str]:
-        """Bring the rows of ``found`` in step, bring back those that were gone; return the keys of what changed."""
+    def upsert(
+        self,
+        connection: Connection,
+        scope: SyncScope,
+        found: Sequence[Run],
+        *,
+        formats: Collection[str] | None = None,
+    ) -> list[str]:
+        """Bring the rows of ``found`` in step, bring back those that were gone; return the keys of what changed.
+
+        Rows that were of none of these ``formats`` keep their keys, and lose what was read of them.
+        """
         label = connection.execute(_LABEL, {"server_id": scope.server_id}).scalar_one()
         before = {row.path: row for row in _load_rows(connection, scope.sync_id, (run.path for run in found))}
+        if formats is not None:
+            _drop_read(connection, [row.id for row in before.values() if row.format not in formats])
         places = {scope.remote_dir(run.path): run.id for run in found}
         recycled = find_recycled(connection, scope.server_id, places)
         keys = assign_keys(connection, scope.server_id, label, places)
@@ -298,18 +310,6 @@ class RunStore:
         told = [run for run in found if run.path in changed]
         write_facts(connection, scope.sync_id, scope.server_id, told, outdated=outdated)
         return [str(row["key"]) for row in changed.values()]
-
-    def take_over(self, connection: Connection, sync_id: int, paths: Collection[str], formats: Collection[str]) -> None:
-        """Drop what was read of runs in these directories that are of none of these ``formats``, and will be now.
-
-        Their rows stay, with their keys, to be written anew.
-        """
-        for part in split(paths):
-            rows = connection.execute(_FORMATS_AMONG, {"sync_id": sync_id, "paths": part})
-            others = [row_id for row_id, name in rows if name not in formats]
-            if others:
-                connection.execute(delete(sources).where(sources.c.run_id.in_(others)))
-                connection.execute(delete(run_files).where(run_files.c.run_id.in_(others)))
 
     def forget(self, connection: Connection, sync_id: int, paths: Collection[str]) -> list[str]:
         """Drop one sync's rows of runs that are none, with all that was derived from them; return their keys."""
@@ -338,7 +338,6 @@ _LABEL = select(servers.c.label).where(servers.c.id == bindparam("server_id"))
 _KNOWN = select(runs.c.path, runs.c.format).where(runs.c.sync_id == bindparam("sync_id"), runs.c.gone_at.is_(None))
 _AMONG = runs.c.path.in_(bindparam("paths", expanding=True))
 _KNOWN_AMONG = _KNOWN.where(_AMONG)
-_FORMATS_AMONG = select(runs.c.id, runs.c.format).where(runs.c.sync_id == bindparam("sync_id"), _AMONG)
 _IN_DIRECTORIES = select(runs).where(runs.c.sync_id == bindparam("sync_id"), _AMONG)
 
 _OF_SYNC = (syncs.c.mode, syncs.c.remote_root, syncs.c.local_dir, syncs.c.last_sync_at)
@@ -397,6 +396,12 @@ def _read_run(row: Row[Any]) -> Run:
     values = {name: row._mapping[name] for name in _RUN_FIELDS}
     documents = {name: orjson.loads(row._mapping[name]) for name in _DOCUMENTS}
     return Run(id=row.run_id, **values, **documents)
+
+
+def _drop_read(connection: Connection, row_ids: Sequence[int]) -> None:
+    for part in split(row_ids):
+        connection.execute(delete(sources).where(sources.c.run_id.in_(part)))
+        connection.execute(delete(run_files).where(run_files.c.run_id.in_(part)))
 
 
 def _carry_liveness(row: dict[str, object], before: Row[Any] | None) -> bool:
