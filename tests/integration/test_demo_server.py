@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncssh
@@ -27,6 +27,14 @@ async def log_in(server: DemoServer, **options: object) -> AsyncIterator[asyncss
     }
     async with asyncssh.connect(server.host, server.port, **(settings | options)) as connection:
         yield connection
+
+
+def list_open_pipes() -> set[str]:
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the one that listed them
+            found.add(str(descriptor.readlink()))
+    return {target for target in found if target.startswith("pipe:")}
 
 
 async def test_a_command_runs_in_the_home_and_its_streams_and_code_come_back(tmp_path: Path) -> None:
@@ -66,6 +74,19 @@ async def test_a_command_that_floods_a_lost_connection_ends_too(tmp_path: Path) 
             pid = await eventually(lambda: pid_file.exists() and pid_file.read_text().strip())
             connection.abort()
         await eventually(lambda: not Path(f"/proc/{pid}").exists(), what="yes ends")
+
+
+async def test_an_output_that_something_else_holds_is_closed_on_our_side(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    holder = "setsid sh -c 'for i in $(seq 300); do sleep 0.1; echo; done' &"  # ends once nobody has the other end
+    before = list_open_pipes()
+    async with DemoServer(tmp_path) as server:
+        async with log_in(server) as connection:
+            await connection.create_process(f"{holder} echo $$ > pid; exec yes", encoding=None)
+            pid = await eventually(lambda: pid_file.exists() and pid_file.read_text().strip())
+            connection.abort()
+        await eventually(lambda: not Path(f"/proc/{pid}").exists(), what="yes ends")
+    await eventually(lambda: list_open_pipes() <= before, what="our ends are closed")
 
 
 async def test_closing_the_server_ends_its_commands_and_removes_its_keys(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 /** A log as it is written: only the lines in sight are in the page. It sticks to the end until one scrolls away. */
 import { Checkbox, CloseButton, Select, TextInput } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import {
   type KeyboardEvent,
@@ -16,6 +16,7 @@ import {
 } from "react";
 import { get } from "@/api/client";
 import { useServerEvent } from "@/api/events";
+import { Pace } from "@/charts/pace";
 import { ErrorNote } from "@/components/ErrorNote";
 import { Loading } from "@/components/Loading";
 import { useRemembered } from "@/components/remembered";
@@ -28,7 +29,8 @@ import { markFound } from "./parts";
 import { followSight, lastStretch, MOST, stretchAround } from "./stretch";
 
 const LINE = 18;
-const EVERY = 5_000; // how large it is and whether it grows, while its lines come by themselves
+const EVERY = 5_000; // whether it still grows is asked for, as no event tells it
+const AT_MOST_EVERY = 1_000; // while it grows
 
 export function LogView({ run }: { run: string }) {
   const [path, setPath] = useState<string | null>(null);
@@ -37,7 +39,6 @@ export function LogView({ run }: { run: string }) {
   const [isTimed, setTimed] = useRemembered("log-times", true);
   const place = useRef<number | null>(null);
   const [round, again] = useReducer((count: number) => count + 1, 0);
-  const client = useQueryClient();
   const facts = useQuery({
     queryKey: ["log", run, path],
     queryFn: ({ signal }) =>
@@ -48,6 +49,10 @@ export function LogView({ run }: { run: string }) {
       }),
     refetchInterval: EVERY,
   });
+  const { refetch } = facts;
+  const looking = useMemo(() => new Pace(() => void refetch(), AT_MOST_EVERY), [refetch]);
+  useEffect(() => () => looking.stop(), [looking]);
+  useServerEvent("log", (event) => event.run === run && looking.ask());
   const isThere = facts.data !== undefined;
   const [failure, setFailure] = useState<unknown>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another round is another try
@@ -56,12 +61,9 @@ export function LogView({ run }: { run: string }) {
     const made = new LogFeed(run, path);
     setFailure(null);
     setFeed(made);
-    made
-      .open()
-      .then((page) => client.setQueryData(["log", run, path], { ...page, lines: [] })) // more of it is here now
-      .catch(setFailure);
+    made.open().then(() => looking.ask(), setFailure); // more of it is here now
     return () => made.close();
-  }, [run, path, isThere, round, client]);
+  }, [run, path, isThere, round, looking]);
   const counted = facts.data?.total_lines ?? null;
   // biome-ignore lint/correctness/useExhaustiveDependencies: asked with all facts that come, until it is known
   useEffect(() => {

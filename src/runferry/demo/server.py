@@ -139,8 +139,10 @@ async def run_command(process: asyncssh.SSHServerProcess[bytes], home: Path) -> 
     """Run what the client asked for in a real shell, with its three streams carried as they are."""
     command = process.command or "exit 0"
     environment = {"HOME": str(home), "PATH": os.environ.get("PATH", os.defpath), "USER": USERNAME}
+    loop = asyncio.get_running_loop()
     try:
-        child = await asyncio.create_subprocess_exec(
+        transport, protocol = await loop.subprocess_exec(
+            lambda: asyncio.subprocess.SubprocessStreamProtocol(BLOCK, loop),
             "/bin/sh",
             "-c",
             command,
@@ -150,19 +152,22 @@ async def run_command(process: asyncssh.SSHServerProcess[bytes], home: Path) -> 
             cwd=home,
             env=environment,
             start_new_session=True,
-            limit=BLOCK,
         )
     except OSError as error:
         process.stderr.write(f"{error}\n".encode())
         process.exit(127)
         return
+    child = asyncio.subprocess.Process(transport, protocol, loop)
     try:
         await carry_streams(process, child)
         report_end(process, await child.wait())
     except* (OSError, asyncssh.Error):
         pass  # the client is gone: nobody to tell, and below the command ends too
     finally:
-        await end_child(child)
+        try:
+            await end_child(child)
+        finally:
+            transport.close()  # an output that something else still holds would stay open
 
 
 async def carry_streams(process: asyncssh.SSHServerProcess[bytes], child: asyncio.subprocess.Process) -> None:
@@ -223,9 +228,6 @@ async def end_child(child: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
                 await child.wait()
-    with contextlib.suppress(TimeoutError, OSError):
-        async with asyncio.timeout(GRACE):
-            await child.communicate()  # an output that nobody reads to its end would stay open
 
 
 def end_group(child: asyncio.subprocess.Process, number: int) -> None:
