@@ -103,7 +103,11 @@ NO_IDENTITY = RootIdentity(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A whole remote tree at one time. ``clock_ns`` is the remote clock when the scan began."""
+    """A whole remote tree at one time.
+
+    ``clock_ns`` is the remote clock when the scan began, here and elsewhere: or the least it can have said then, where
+    the server does not tell it; 0 where nothing is known.
+    """
 
     root: RootIdentity
     entries: Mapping[str, Entry]

@@ -1,8 +1,4 @@
-"""Follows a tree from this side by listing it again and again, by tiers of last change. No notifications, no inodes.
-
-A small file that changed is reported once more a little later: within one second of its time a second change of the
-same size cannot be seen.
-"""
+"""Follows a tree from this side by listing it again and again, by tiers of last change. No notifications, no inodes."""
 
 from __future__ import annotations
 
@@ -14,19 +10,17 @@ from typing import Protocol
 
 from runferry.agent import names, tiers
 from runferry.agent.report import Part, Report
-from runferry.agent.scan import DIR, FILE, Record, explain, is_absent
+from runferry.agent.scan import DIR, Record, explain, is_absent
 from runferry.agent.tree import Folder, Tree
 from runferry.errors import ConnectionLost
 from runferry.model import Change
-from runferry.remote.base import SMALL_FILE
 from runferry.remote.gate import run_all
+from runferry.remote.least_clock import LeastClock
 from runferry.remote.parts import Assembly
 
 _SHORTEST = 0.2
 _ROOT_LOOK, _COLD_LOOK, _OLD_LOOK = 5.0, 30.0, 120.0
 _DAY = 86400.0
-_AGAIN = tiers.RACY + 0.1
-_YOUNG = 5.0
 _SHARE = 10.0
 """A directory is listed so rarely that listing it takes a tenth of the time at most."""
 
@@ -36,6 +30,8 @@ Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 class Source(Protocol):
     """What is polled. A directory's trouble is an OSError; the session's own errors pass through."""
+
+    clock: LeastClock
 
     async def list_records(self, root: bytes, path: str) -> Records: ...
 
@@ -54,17 +50,17 @@ class Poller:
         self._closed = closed
         self._interval = 1.0
         self._tree = Tree()
-        self._again: dict[str, dict[str, float]] = {}  # by directory: small files to report once more, and when
         self._cost: dict[str, float] = {}  # seconds the last listing of a directory took
         self._assembly = Assembly()
         self._changes: list[Change] = []
 
     async def scan(self) -> Change:
         """Return the whole tree. Raises OSError about the root."""
+        began = self._source.clock.mark()
         report = Report(self._collect)
         await self._source.read_stamp(self._root, "")
         await self._enter("", report)
-        report.end((0, 0), 0, True)
+        report.end((0, 0), self._source.clock.at(began), True)
         return self._changes.pop()
 
     async def follow(self, interval: float) -> AsyncGenerator[Change, None]:
@@ -87,7 +83,7 @@ class Poller:
 
     async def _poll(self) -> None:
         """List what is due, all at once, then compare, parents first."""
-        now = time.monotonic()
+        began, now = self._source.clock.mark(), time.monotonic()
         due = {path: folder for path, folder in self._tree.folders.items() if _next_due(folder) <= now}
         found = await run_all(self._look(path, folder, now) for path, folder in due.items())
         seen = dict(zip(due, found, strict=True))
@@ -99,7 +95,7 @@ class Poller:
                 await self._compare(path, folder, records, report)
         self._tree.lost.clear()
         if not report.is_empty:
-            report.end((0, 0), 0, False)
+            report.end((0, 0), self._source.clock.at(began), False)
 
     async def _look(self, path: str, folder: Folder, now: float) -> Records | OSError | None:
         """List a directory, or look at its stamp only; None: nothing to compare."""
@@ -129,18 +125,12 @@ class Poller:
                 above = self._tree.folders[names.parent(path)]
                 name = path.rpartition("/")[2]
                 report.upsert(names.parent(path), name, above.names[name])
-        now = time.monotonic()
         entered: list[str] = []
-        again = {name for name, due in self._again.get(path, {}).items() if due <= now}
-        later = {name: due for name, due in self._again.pop(path, {}).items() if due > now}
-        if later:
-            self._again[path] = later
         for name in [*(name for name in folder.names if name not in found), *found]:
             known = folder.names.get(name)
-            told = self._tree.settle(path, name, found.get(name), report, name in again)
+            told = self._tree.settle(path, name, found.get(name), report)
             if known != found.get(name):
                 folder.changed = time.time()
-                self._mind(path, name, found.get(name))
             if told == "enter":
                 entered.append(names.join(path, name))
         self._plan(path, folder)
@@ -157,8 +147,6 @@ class Poller:
             return
         for name, record in found.items():
             self._tree.settle(path, name, record, report)
-            if abs(time.time() - record[2] / 1e9) < _YOUNG:
-                self._mind(path, name, record)
         youngest = max((record[2] for record in found.values()), default=0) / 1e9
         folder.changed = min(time.time(), max(youngest, folder.stamp[0]))
         self._plan(path, folder)
@@ -179,16 +167,9 @@ class Poller:
             report.problem(path, problem)
             report.unsure(path)
 
-    def _mind(self, path: str, name: str, record: Record | None) -> None:
-        """Plan to report a small file once more."""
-        if record is not None and record[0] == FILE and record[1] <= SMALL_FILE:
-            self._again.setdefault(path, {})[name] = time.monotonic() + _AGAIN
-
     def _plan(self, path: str, folder: Folder) -> None:
         age = time.time() - folder.changed
         period = min(1.0, self._interval) if age < tiers.HOT else tiers.full_period(age)
-        if path in self._again:
-            period = min(period, _AGAIN)
         folder.full_due = time.monotonic() + max(period, _SHARE * self._cost.get(path, 0.0))
         self._plan_look(path, folder)
 

@@ -24,6 +24,7 @@ from runferry.model import (
     ProcessState,
     ServerInfo,
     Snapshot,
+    Version,
 )
 from runferry.remote.base import SMALL_FILE, BrowseEntry, Priority
 from runferry.remote.channel import Carrier
@@ -55,7 +56,7 @@ async def open_sftp(link: Carrier) -> SftpRemote:
 
 
 class SftpRemote:
-    """See ``base``. Versions have no ctime, inode or device; ``clock_ns`` is 0: the server's clock is not known."""
+    """See ``base``. Versions have no ctime, inode or device; ``clock_ns`` is what the server's clock said at least."""
 
     def __init__(self, files: SftpFiles, info: ServerInfo) -> None:
         self._files = files
@@ -112,6 +113,7 @@ class SftpRemote:
         check_range(offset, length)
         try:
             async with self._turn(priority), self._files.open(full) as (file, before):
+                began = self._files.clock.mark()
                 head = tail = b""
                 if check and before.size >= offset:
                     head, tail = await _hash_before(file, offset)
@@ -119,7 +121,8 @@ class SftpRemote:
                 after = await file.status()
         except (OSError, Refused) as error:
             return problem_of(path, error)
-        return Chunk(data, after.version, before.version == after.version, 0, head, tail)
+        clock = self._tell_time(after.version, began)
+        return Chunk(data, after.version, before.version == after.version, clock, head, tail)
 
     async def read_many(
         self, root: str, paths: Sequence[str], *, priority: Priority
@@ -195,6 +198,7 @@ class SftpRemote:
     async def _read_small(self, path: str, full: bytes, priority: Priority) -> Content | Problem:
         try:
             async with self._turn(priority), self._files.open(full) as (file, before):
+                began = self._files.clock.mark()
                 if before.size > SMALL_FILE:
                     return Problem(path, ProblemCode.CHANGING, "It has grown while it was read.")
                 data = await file.read(before.size + 1, 0)
@@ -202,7 +206,12 @@ class SftpRemote:
         except (OSError, Refused) as error:
             return problem_of(path, error)
         stable = before.version == after.version and len(data) == after.size
-        return Content(path, data, after.version, stable)
+        return Content(path, data, after.version, stable, self._tell_time(after.version, began))
+
+    def _tell_time(self, version: Version, began: int) -> int:
+        """Return the clock at the moment a read began, by what its end tells as well."""
+        self._files.clock.note(version.mtime_ns)
+        return self._files.clock.at(began)
 
     async def _stat(self, root: str, path: str) -> Entry | Problem:
         directory, _, name = path.rpartition("/")

@@ -23,6 +23,7 @@ from runferry.agent.read import Refused
 from runferry.agent.scan import BAD, DIR, FILE, LINK, OTHER, UNSURE, Problem, Record, explain, locate
 from runferry.errors import ConnectionLost, RemoteFailed
 from runferry.model import Version
+from runferry.remote.least_clock import LeastClock
 from runferry.remote.parts import MOST_SIGNED
 
 CALL_TIMEOUT = 60.0
@@ -67,10 +68,11 @@ class SftpFile:
 
 
 class SftpFiles:
-    """``root`` is absolute in bytes, paths are relative to it, as everywhere."""
+    """``root`` is absolute in bytes, paths are relative to it, as everywhere. ``clock`` takes in the times listed."""
 
     def __init__(self, client: asyncssh.SFTPClient) -> None:
         self._client = client
+        self.clock = LeastClock()
 
     async def resolve(self, path: bytes) -> bytes:
         """Return a path absolute and free of links; relative ones start at the home directory."""
@@ -135,6 +137,8 @@ class SftpFiles:
         directory = locate(root, path)
         level = names.depth(path)
         found = await self.list_status(directory)
+        for status in found.values():
+            self.clock.note(status.mtime * 1_000_000_000)
         return {name: await self._record(directory, name, status, level) for name, status in found.items()}
 
     async def look(self, root: bytes, path: str, name: str) -> Record | None:

@@ -173,6 +173,8 @@ async def find_runs(report: Report, remote: Remote, path: str, rules: Rules) -> 
 
 async def measure_skew(remote: Remote) -> float | None:
     """Return by how many seconds the server's clock is ahead, or None where it cannot be told."""
+    if not remote.info.precise_times:
+        return None
     before = time.time()
     answer = await remote.read("/proc", "version", offset=0, length=1, priority=Priority.METADATA)
     if not isinstance(answer, Chunk) or not answer.clock_ns:

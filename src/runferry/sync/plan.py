@@ -79,8 +79,7 @@ def priority_of(path: str, size: int) -> Priority:
 def is_racy(version: Version, clock_ns: int) -> bool:
     """Say whether a file read at ``clock_ns`` (remote clock) was modified too recently to trust its times for ever.
 
-    The ctime tells where it is known: an mtime can be set to any time, also to one to come. A transport that does not
-    know the remote clock says 0; its files are looked at again by its own rules.
+    The ctime tells where it is known: an mtime can be set to any time, also to one to come.
     """
     if not clock_ns:
         return False
