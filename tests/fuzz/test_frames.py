@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runferry.agent import wire
-from runferry.agent.main import marker
+from runferry.agent.hello import marker
 from runferry.errors import ConnectionLost, RunferryError
 from runferry.model import ProcessQuestion
 from runferry.remote.agent import AgentRemote

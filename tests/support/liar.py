@@ -10,7 +10,7 @@ from typing import Any
 import asyncssh
 
 from runferry.agent import wire
-from runferry.agent.main import marker
+from runferry.agent.hello import marker
 from tests.support.lying_server import LyingServer
 
 Row = list[Any]

@@ -9,6 +9,8 @@ MODULES = (
     "wire",
     "names",
     "mounts",
+    "hashing",
+    "hello",
     "process",
     "scan",
     "report",

@@ -1,13 +1,14 @@
-"""The agent's life: descriptors, HELLO, reading requests, and ending itself when nobody is there any more."""
+"""The agent's life: reading requests, and ending itself when nobody is there any more."""
 
 import contextlib
 import os
 import sys
 import time
-from typing import Any, Dict, Tuple
+from typing import Any, Dict
 
-from . import mounts, names, wire
+from . import wire
 from .answers import Answers, Request
+from .hello import Channel
 from .lanes import Lanes, start_thread
 from .outlet import Outlet
 
@@ -15,18 +16,17 @@ IDLE_TIMEOUT = 60.0
 """Seconds without a frame from the client after which the agent ends itself."""
 
 
-def run(options: Dict[str, Any]) -> None:
-    """Serve the client at descriptors 0 and 1 until it goes away; never returns.
+def run(options: Dict[str, Any], channel: Channel) -> None:
+    """Serve the client that HELLO was sent to until it goes away; never returns.
 
     ``options``: ``nonce`` (hex text that HELLO repeats), ``idle_timeout`` in seconds, ``watch_budget`` or
     None.
     """
-    requests, answers = _take_descriptors()
+    requests, answers = channel
     with contextlib.suppress(OSError):
         os.nice(10)
     sys.setswitchinterval(0.002)
     outlet = Outlet(answers)
-    outlet.start(marker(options["nonce"]), wire.HELLO, _introduce(options["nonce"]))
     lanes = Lanes(Answers(outlet, options.get("watch_budget")))
     reader = Reader(requests)
     idle = float(options.get("idle_timeout", IDLE_TIMEOUT))
@@ -37,11 +37,6 @@ def run(options: Dict[str, Any]) -> None:
     except wire.Violation as error:
         sys.excepthook(type(error), error, error.__traceback__)
         os._exit(wire.VIOLATION)
-
-
-def marker(nonce: str) -> bytes:
-    """Return the line after which the protocol begins."""
-    return ("\n--runferry-agent %s--\n" % nonce).encode("ascii")
 
 
 class Reader:
@@ -77,39 +72,3 @@ def watch_over(reader: Reader, idle: float) -> None:
         if silent > idle:
             os._exit(wire.IDLE)
         time.sleep(max(0.05, min(idle - silent, idle / 4.0)))
-
-
-def _take_descriptors() -> Tuple[int, int]:
-    """Keep the channel for the protocol alone: whoever prints, prints to stderr; whoever reads, reads
-    nothing.
-    """
-    requests, answers = os.dup(0), os.dup(1)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
-    os.dup2(2, 1)
-    return requests, answers
-
-
-def _introduce(nonce: str) -> Dict[str, Any]:
-    system = os.uname()
-    home = os.path.expanduser(b"~")
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            boot = file.read().strip()
-    except OSError:
-        boot = ""
-    return {
-        "nonce": nonce,
-        "version": wire.VERSION,
-        "capabilities": ["squeeze", "follow", "digest", "processes"],
-        "hostname": system.nodename,
-        "os": "%s %s" % (system.sysname, system.release),
-        "python": sys.version.split()[0],
-        "home": names.escape(names.decode(os.path.realpath(home))),
-        "boot_id": boot,
-        "clock": int(time.time() * 1e9),
-        "filesystem": mounts.find_type(os.path.realpath(home)),
-        "inotify_watches": mounts.read_limit("max_user_watches"),
-        "pid": os.getpid(),
-    }

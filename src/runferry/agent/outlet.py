@@ -46,10 +46,6 @@ class Outlet:
         """Send one frame of bulk whose payload is ready."""
         self._send(_frame(kind, request, payload, lot), lot.is_urgent)
 
-    def start(self, marker: bytes, kind: int, body: object) -> None:
-        """Send the line that separates the protocol from what login scripts printed, and the first message."""
-        self._send([marker, pack(kind, 0, body)], True)
-
     def _send(self, parts: List[Bytes], urgent: bool) -> None:
         with self._state:
             if urgent:

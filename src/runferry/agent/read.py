@@ -5,11 +5,11 @@ Errors are OSError; ``scan.explain`` turns them into a file's problem. ``Refused
 error.
 """
 
-import hashlib
 import os
 import stat
 from typing import Callable, Tuple
 
+from .hashing import hash_bytes, start_hash
 from .scan import Problem, hold_time
 
 SMALL_FILE = 256 * 1024
@@ -77,7 +77,7 @@ def read_range(path: bytes, offset: int, length: int, check: bool) -> Tuple[byte
             reach = min(TAIL, offset)
             last = first[offset - reach :] if size == offset else read_exactly(descriptor, reach, offset - reach)
             if len(first) == size and len(last) == reach:
-                head, tail = _hash(first), _hash(last)
+                head, tail = hash_bytes(first), hash_bytes(last)
         data = read_exactly(descriptor, length, offset)
         after = version(os.fstat(descriptor))
     finally:
@@ -109,7 +109,7 @@ def digest_start(path: bytes, length: int, go_on: Callable[[], bool]) -> Tuple[i
     """
     descriptor, _ = open_file(path)
     try:
-        state = hashlib.blake2b(digest_size=16)
+        state = start_hash()
         done = 0
         while done < length:
             data = os.pread(descriptor, min(BLOCK, length - done), done)
@@ -123,7 +123,3 @@ def digest_start(path: bytes, length: int, go_on: Callable[[], bool]) -> Tuple[i
     finally:
         os.close(descriptor)
     return done, state.digest(), after
-
-
-def _hash(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=16).digest()

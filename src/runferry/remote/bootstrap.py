@@ -25,8 +25,9 @@ CANDIDATES = (
 )
 
 _PROBE = "import sys,zlib;sys.exit(sys.version_info<(3,6))"
-_EARLY = "contextlib,hashlib,heapq,json,queue,re,select,struct,threading,typing,zlib"
-"""What the agent imports of the standard library, loaded while its code is still on its way."""
+_EARLY = "contextlib,heapq,json,queue,re,select,struct,threading,typing,zlib"
+"""What the agent imports of the standard library, loaded while its code is still on its way, and before it says that it
+runs: where something is missing, SFTP is used."""
 
 _STAGE = f"import io,{_EARLY};exec(io.BufferedReader(io.FileIO(0,closefd=False),1).read({{size}}))"
 _SCRIPT = (
@@ -69,7 +70,9 @@ try:
         sys.modules[full] = module
         exec(compile(source, module.__file__, "exec"), module.__dict__)
         setattr(package, name, module)
-    package.main.run({options})
+        if name == "hello":
+            channel = module.greet({options})
+    package.main.run({options}, channel)
 except BaseException:
     sys.excepthook(*sys.exc_info())  # as the module traceback does, without the time it takes to load
     leave({crashed}, "")

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 import asyncssh
 
 from runferry.agent import wire
-from runferry.agent.main import marker
+from runferry.agent.hello import marker
 from runferry.blocking import in_thread
 from runferry.errors import ConnectionLost, RemoteFailed, RunferryError
 from runferry.model import ServerInfo

@@ -27,7 +27,7 @@ async def test_the_last_of_many_rewrites_within_one_second_is_what_stays(
         await ferry.connect(make_sshd(sftp_only=True))
         local = await ferry.keep(root, interval=1.0)
         await eventually(lambda: time.time() % 1 < 0.1, what="a second to begin")
-        end = int(time.time()) + 0.9
+        end, data = int(time.time()) + 0.9, b""
         while time.time() < end:
             data = os.urandom(size)
             file.write_bytes(data)

@@ -100,7 +100,7 @@ def test_an_agent_that_crashes_says_so_and_where(tmp_path: Path) -> None:
     done = run("/bin/sh", launch, tmp_path, launch.stdin)
     assert done.returncode == wire.CRASHED
     assert b"UnicodeEncodeError" in done.stderr
-    assert b"<runferry agent>/main.py" in done.stderr
+    assert b"<runferry agent>/hello.py" in done.stderr
 
 
 def test_a_request_that_breaks_the_protocol_ends_the_agent(launch: Launch, tmp_path: Path) -> None:
