@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from runferry.remote.least_clock import MOST_SKEW_NS, LeastClock
+from runferry.remote.least_clock import MOST_AHEAD_NS, LeastClock
 
 SECOND = 1_000_000_000
 NOW = 1_700_000_000 * SECOND
@@ -23,7 +23,7 @@ class Times:
 
 
 def test_a_file_that_was_written_before_it_was_seen_dates_all_that_follows() -> None:
-    times = Times(skew=-50 * SECOND)
+    times = Times(skew=-400 * 86_400 * SECOND)
     seen = times.touch()
     times.clock.note(seen)
     assert times.now() == seen
@@ -49,11 +49,15 @@ def test_what_is_learned_later_dates_an_earlier_moment_too() -> None:
 
 def test_a_time_that_no_clock_has_reached_yet_dates_nothing() -> None:
     times = Times()
-    times.clock.note(NOW + MOST_SKEW_NS + SECOND)
-    assert times.now() <= NOW
+    times.clock.note(NOW + MOST_AHEAD_NS + SECOND)
+    assert times.now() == 0
 
 
-def test_where_no_file_is_young_clocks_are_presumed_to_differ_by_minutes_at_most() -> None:
+def test_before_any_file_was_seen_nothing_is_known() -> None:
+    assert Times().now() == 0
+
+
+def test_where_all_is_old_the_youngest_file_counts_as_just_written() -> None:
     times = Times()
     times.clock.note(NOW - 86_400 * SECOND)
-    assert times.now() == NOW - MOST_SKEW_NS
+    assert times.now() == NOW - 86_400 * SECOND
