@@ -70,6 +70,33 @@ def test_a_phone_shows_pages_without_scrolling_sideways(browser: Browser, mirror
         web.check_accessibility(f"{path} on a phone")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_sorts_its_cards_by_what_sorts_the_table(browser: Browser, mirrored: Running, scheme: Scheme) -> None:
+    with watch(browser, mirrored.url, size=PHONE, scheme=scheme) as web:
+        page = web.open("/runs?sort=started_at")
+        by = page.get_by_label("Sort by")
+        expect(by).to_have_value("started_at")  # the truth, though no column is sorted by it
+        by.select_option("Run")
+        expect(page).to_have_url(f"{web.base}/runs?sort=id")
+        cards = page.get_by_role("grid", name="Runs").get_by_role("link")
+        ids = ["20260101_000000_aaaaaa", "20260102_000000_bbbbbb", "20260103_000000_cccccc"]
+        expect(cards).to_have_text(ids[::-1])
+        by.focus()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Ascending")).to_be_focused()
+        expect(cards).to_have_text(ids)
+        for control in (by, page.get_by_role("button", name="Ascending")):
+            box = control.bounding_box()
+            assert box
+            assert min(box["width"], box["height"]) >= 44, "large enough for a finger"
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        web.check_accessibility(f"sorted cards, {scheme}")
+        page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
+        expect(page.get_by_role("columnheader", name="Run")).to_have_attribute("aria-sort", "ascending")
+        expect(by).to_be_hidden()
+
+
 def test_what_is_left_out_is_no_problem_and_moments_and_processes_are_told_in_full(shown: Watched) -> None:
     page = shown.open("/runs/20260101_000000_aaaaaa?part=files")
     expect(page.get_by_role("button", name="events.jsonl.lock", exact=True)).to_be_visible()

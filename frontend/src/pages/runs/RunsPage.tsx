@@ -17,6 +17,7 @@ import { countOf, formatCount } from "@/format/numbers";
 import { makeComparePath } from "@/shell/paths";
 import { useShortcut } from "@/shell/shortcuts";
 import { readWay } from "@/shell/traversal";
+import { CardsHead } from "./CardsHead";
 import { ColumnMenu } from "./ColumnMenu";
 import { type Column, FIRST_SHOWN, findColumn, nameOfValue } from "./columns";
 import { DeleteButton } from "./DeleteButton";
@@ -74,16 +75,19 @@ export default function RunsPage() {
       ) : total === 0 ? (
         <NoRuns isFiltered={view.q !== ""} onClear={() => changeView({ q: "" })} />
       ) : (
-        <RunTable
-          view={view}
-          layout={layout}
-          columns={columns}
-          valueNames={names}
-          widths={widths}
-          onWidth={(id, width) => setWidths({ ...widths, [id]: width })}
-          onSort={changeView}
-          onToggleGroup={toggleGroup}
-        />
+        <>
+          <CardsHead view={view} onSort={changeView} />
+          <RunTable
+            view={view}
+            layout={layout}
+            columns={columns}
+            valueNames={names}
+            widths={widths}
+            onWidth={(id, width) => setWidths({ ...widths, [id]: width })}
+            onSort={changeView}
+            onToggleGroup={toggleGroup}
+          />
+        </>
       )}
       <Arriving />
       <Chosen />

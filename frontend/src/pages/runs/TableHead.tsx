@@ -5,7 +5,7 @@ import { SortButton } from "@/components/SortButton";
 import type { Column } from "./columns";
 import classes from "./RunTable.module.css";
 import { selection } from "./selection";
-import type { View } from "./view";
+import { turn, type View } from "./view";
 
 const NARROWEST = 48;
 const WIDEST = 800;
@@ -66,8 +66,7 @@ function Title({ column, view, onSort }: { column: Column; view: View; onSort: P
   const { sort } = column;
   if (!sort) return <span title={column.title}>{column.title}</span>;
   const order = view.sort === sort ? view.order : null;
-  const turn = () => onSort({ sort, order: order === "desc" ? "asc" : "desc" });
-  return <SortButton title={column.title} order={order} onClick={turn} />;
+  return <SortButton title={column.title} order={order} onClick={() => onSort(turn(view, sort))} />;
 }
 
 function Edge({ title, width, onWidth }: { title: string; width: number; onWidth: (width: number) => void }) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Layout, readView, writeView } from "./view";
+import { Layout, readView, turn, writeView } from "./view";
 
 describe("views", () => {
   it("survive being written into an address", () => {
@@ -11,6 +11,13 @@ describe("views", () => {
   it("take nothing from an address that makes no sense", () => {
     const view = readView(new URLSearchParams("sort=evil&order=up&group=x"));
     expect(view).toEqual({ q: "", sort: "created_time", order: "desc", group: null });
+  });
+
+  it("are turned round by what they are sorted by, and begin with the greatest of another", () => {
+    const view = readView(new URLSearchParams("q=nlp"));
+    expect(turn(view, "created_time")).toEqual({ sort: "created_time", order: "asc" });
+    expect(turn({ ...view, order: "asc" }, "created_time")).toEqual({ sort: "created_time", order: "desc" });
+    expect(turn({ ...view, order: "asc" }, "best")).toEqual({ sort: "best", order: "desc" });
   });
 });
 

@@ -71,6 +71,11 @@ export function useView(): [View, (change: Partial<View>) => void] {
   return [readView(search), change];
 }
 
+/** The same again turns it round; another one begins with the greatest, or the last. */
+export function turn({ sort, order }: View, by: SortKey): Pick<View, "sort" | "order"> {
+  return { sort: by, order: sort === by && order === "desc" ? "asc" : "desc" };
+}
+
 /** Where each line of the table comes from: heads and rows of groups, or rows of the one unnamed group. */
 export interface Section {
   /** Null: the table is not grouped. */
