@@ -31,7 +31,7 @@ export function Server({ connection }: { connection: Connection }) {
         <span className={classes.id}>
           <Name text={id} isCopied kept={14} />
         </span>
-        <Group gap="xs" className={classes.actions}>
+        <Group gap="xs" justify="flex-end" className={classes.actions}>
           <TryNow connection={connection} />
           {state === "live" ? (
             <Button variant="default" component={Link} href={makeUrl("/connect", { query: { to: id } })}>
