@@ -75,7 +75,7 @@ FULL = {
     "run-files": ("/runs/{run}?part=files", "text=summary.json"),
     "run-params": ("/runs/{run}?part=params", "role=cell"),
     "run-environment": ("/runs/{run}?part=environment", "role=cell"),
-    "run-artifacts": ("/runs/{run}?part=artifacts", "main h2"),
+    "run-artifacts": ("/runs/{maker}?part=artifacts", "main td"),
 }
 OFFLINE = {
     "runs-offline": ("/runs", "text=churn-mlp"),
@@ -171,7 +171,11 @@ def take_empty(browser: Browser, server: Running) -> None:
 def take_pages(browser: Browser, server: Running, pages: Mapping[str, tuple[str, str]]) -> None:
     runs = server.get("/api/runs", params={"sort": "created_time"}).json()
     finished = [run["key"] for run in runs if run["name"] == "resnet50"]
-    words = {"run": next(iter(finished), ""), "runs": "&".join(f"run={key}" for key in finished[:4])}
+    words = {
+        "run": next(iter(finished), ""),
+        "maker": next(reversed(finished), ""),  # of an artifact, which the one before has not made
+        "runs": "&".join(f"run={key}" for key in finished[:4]),
+    }
     for look in LOOKS:
         with page_of(browser, server, look) as page:
             for name, (path, seen) in pages.items():
