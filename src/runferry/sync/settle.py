@@ -24,6 +24,8 @@ _LARGEST_PARSED = 4 * 1024 * 1024
 
 def looks_torn(content: Content, *, waited: float) -> bool:
     """Say whether ``content`` should be read again rather than landed; ``waited`` is how long we have, in seconds."""
+    if not content.clock_ns:
+        return _is_broken_json(content) and waited < DOUBT_NS / 1e9
     age_ns = content.clock_ns - content.version.mtime_ns
     if age_ns >= DOUBT_NS or age_ns < -DOUBT_NS:
         return False

@@ -31,3 +31,9 @@ def test_a_file_that_cannot_be_checked_must_have_been_left_alone_for_a_moment_bu
     assert looks_torn(content("config.yaml", b"a: 1", age=0.01), waited=0)
     assert not looks_torn(content("config.yaml", b"a: 1", age=0.1), waited=0)
     assert not looks_torn(content("config.yaml", b"a: 1", age=0.01), waited=1.1)
+
+
+def test_without_the_servers_clock_broken_json_is_doubted_for_two_seconds() -> None:
+    unknown = Content("status.json", b"{", Version(1, NOW), True, 0)
+    assert looks_torn(unknown, waited=1)
+    assert not looks_torn(unknown, waited=2.5)
