@@ -29,8 +29,8 @@ import { markFound } from "./parts";
 import { followSight, lastStretch, MOST, stretchAround } from "./stretch";
 
 const LINE = 18;
-const EVERY = 5_000; // whether it still grows is asked for, as no event tells it
-const AT_MOST_EVERY = 1_000; // while it grows
+const EVERY = 5_000; // how large it is and whether it grows, while its lines come by themselves
+const AT_MOST_EVERY = 1_000; // while not all of it is here
 
 export function LogView({ run }: { run: string }) {
   const [path, setPath] = useState<string | null>(null);
@@ -52,7 +52,8 @@ export function LogView({ run }: { run: string }) {
   const { refetch } = facts;
   const looking = useMemo(() => new Pace(() => void refetch(), AT_MOST_EVERY), [refetch]);
   useEffect(() => () => looking.stop(), [looking]);
-  useServerEvent("log", (event) => event.run === run && looking.ask());
+  const isPartial = facts.data !== undefined && facts.data.held_bytes < facts.data.size_bytes;
+  useServerEvent("log", (event) => isPartial && event.run === run && looking.ask());
   const isThere = facts.data !== undefined;
   const [failure, setFailure] = useState<unknown>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another round is another try
@@ -106,7 +107,7 @@ export function LogView({ run }: { run: string }) {
         />
         <span className="dim">
           {is_live ? "live" : "not growing"}, {formatBytes(size_bytes)}
-          {held_bytes < size_bytes && `, ${formatBytes(held_bytes)} of it here`}
+          {isPartial && `, ${formatBytes(held_bytes)} of it here`}
         </span>
       </div>
       {failure ? (

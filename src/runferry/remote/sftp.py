@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 
 from runferry.agent import names, wire
+from runferry.agent.hashing import hash_bytes, start_hash
 from runferry.agent.read import TAIL, Refused, head_length
 from runferry.agent.scan import locate, name_error
 from runferry.errors import ConnectionLost, RemoteFailed, RunferryError
@@ -134,7 +134,7 @@ class SftpRemote:
 
     async def digest(self, root: str, path: str, *, length: int) -> Digest | Problem:
         full = self._locate(root, path)
-        state = hashlib.blake2b(digest_size=16)
+        state = start_hash()
         done = 0
         try:
             async with self._turn(Priority.BULK), self._files.open(full) as (file, _):
@@ -227,7 +227,7 @@ async def _hash_before(file: SftpFile, offset: int) -> tuple[bytes, bytes]:
     last = first[offset - reach :] if size == offset else await file.read(reach, offset - reach)
     if len(first) < size or len(last) < reach:
         return b"", b""
-    return hashlib.blake2b(first, digest_size=16).digest(), hashlib.blake2b(last, digest_size=16).digest()
+    return hash_bytes(first), hash_bytes(last)
 
 
 @contextmanager
